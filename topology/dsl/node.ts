@@ -1,0 +1,80 @@
+/**
+ * Words shared by the builder, the operators and the runtime: what a node is known to do before any record flows (NodeSpec), and what it does
+ * with records (Processor). A record's time (origin watermark and origin coordinate, TIME.md rule 4) is not part of StreamRecord: pipelines are
+ * synchronous, so the task holds it while a record is processed, and what a node emits meanwhile inherits it.
+ */
+import type { AnyRecord } from '../record.ts';
+import type { StateStore, StoreSpec } from '../state/store.ts';
+import type { RecordTime } from '../time/record-time.ts';
+import type { Windows } from './windows.ts';
+
+/** What a stateful node does with results: every change of a key, or once per closed window. */
+export type Emit = 'updates' | 'final';
+
+/** What is known of a node before any record. */
+export interface NodeSpec {
+  /** The operator, as the user wrote it: 'keyBy', 'count', ... */
+  readonly kind: string;
+  /** For people, in describe(). */
+  readonly detail?: string;
+  /** The node's own store. Its name is mandatory and unique in the stage. */
+  readonly store?: StoreSpec;
+  /** Behind it records carry another key: a keyed node after it needs a repartition topic. */
+  readonly changesKey?: boolean;
+  /** Needs all records of a key in one task. */
+  readonly keyed?: boolean;
+  /** windowedBy: an aggregation must follow. */
+  readonly windows?: Windows;
+  /** An aggregation: may follow windowedBy; without a window, or with emit 'updates', it ends the pipe as a table. */
+  readonly aggregates?: boolean;
+  readonly emits?: Emit;
+  /** Marks what is no function of the log (`latest` joins, wall-clock punctuation, mapAsync): shown by describe(). */
+  readonly nondeterministic?: string;
+}
+
+/** What a node sees of its task. */
+export interface NodeContext {
+  /** `<stage>/<partition>`: the name of the task as a writer. */
+  readonly taskName: string;
+  readonly partition: number;
+  /** The windows of the windowedBy before an aggregation. */
+  readonly windows: Windows | undefined;
+  /** The node's store, or that of a table it reads. */
+  store<S extends StateStore>(name: string): S;
+  /** Minimum over the output watermarks of the node's parents: event time is complete up to here. -Infinity at first; never goes back. */
+  watermark(): number;
+  /** Output watermark of the n-th parent (joins). */
+  watermarkOf(parent: number): number;
+  /** Time of the record being processed. Only valid inside process(); keep a copy (`keep()`) of what outlives it. */
+  readonly time: RecordTime;
+  /** Emits under another time than that of the record being processed: for operators that wait. */
+  emitAt(record: AnyRecord, time: RecordTime): void;
+  /** Hands a record to the late topic. */
+  late(record: AnyRecord, late: LateDetail): void;
+  /** Counts a record that is dropped by the operator's definition (null key, null value), as Kafka Streams does. */
+  dropped(record: AnyRecord, reason: string): void;
+}
+
+/** Why a record is late. Window bounds in ms; lateness = how far the record's origin watermark is beyond what would have been accepted, ms. */
+export interface LateDetail {
+  readonly reason: string;
+  readonly latenessMs: number;
+  readonly windowStart?: number;
+  readonly windowEnd?: number;
+}
+
+/** A node at work, one instance per task. */
+export interface Processor<I> {
+  /** One input. `parent` = which parent it comes from (0 unless the node has several). All that is emitted for it is emitted when this returns. */
+  process(input: I, parent: number): void;
+  /** The minimum of the parents' output watermarks has moved to `watermark`. May emit (emitAt). Called after everything that the parents emitted. */
+  advance?(watermark: number): void;
+  /**
+   * The promise that all this node will ever emit from now on has an origin watermark >= the result (TIME.md rule 7); asked after advance().
+   * Absent: the input watermark itself.
+   */
+  outputWatermark?(): number;
+}
+
+/** Makes the Processor of a node for one task. `emit` passes a record on under the time of the record being processed. */
+export type CreateProcessor<I, O> = (context: NodeContext, emit: (output: O) => void) => Processor<I>;

@@ -1,0 +1,39 @@
+/**
+ * State of a task. Stores hold live objects; what changed since the last commit is serialised at commit only, for the changelog.
+ * All stores are rebuilt from their changelog by `restore`.
+ */
+
+/** What a store is, known at build time. `name` is unique in its stage; the changelog topic is `<app>-<name>-changelog`. */
+export interface StoreSpec {
+  readonly name: string;
+  readonly kind: 'key-value' | 'window' | 'versioned' | 'buffer';
+  /** How long a closed window or an old version is kept after event time has passed it, ms. */
+  readonly retentionMs?: number;
+}
+
+/** One change for the changelog; null = tombstone. */
+export interface ChangelogEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+  readonly timestamp: number;
+}
+
+/** What every store can do. */
+export interface StateStore {
+  readonly name: string;
+  /** Entries held now. */
+  readonly size: number;
+  /** What changed since the last call, serialised; afterwards nothing is dirty. A key that changed several times is in it once. */
+  takeChanges(): ChangelogEntry[];
+  /** Applies one changelog record; only before the first record is processed. */
+  restore(key: Uint8Array, value: Uint8Array | null): void;
+  clear(): void;
+}
+
+/** The plain store: key (text or number or a window key) to a live object. Objects taken from it may be changed in place, followed by put. */
+export interface KeyValueStore<K, V> extends StateStore {
+  get(key: K): V | undefined;
+  put(key: K, value: V): void;
+  delete(key: K): void;
+  entries(): IterableIterator<[K, V]>;
+}

@@ -1,0 +1,45 @@
+/**
+ * The origin coordinate of a record (TIME.md rule 4): bytes whose lexicographic order is the canonical order among records of equal timestamp.
+ *   origin record: topic number u16 | partition u16 | offset u64 | index u16 per flatMap that split it      (12 bytes + 2 per split)
+ *   final:         0x8000 + topic number u16 | window start i64 (sign flipped) | window end i64 (sign flipped) | key bytes
+ *   pair:          left coordinate length u16 | left coordinate | right coordinate                           (absent side: empty)
+ */
+
+/** Opaque: compare with compareCoordinates only. Never changed after it is made. */
+export type Coordinate = Buffer & { readonly brand?: 'coordinate' };
+
+const FINAL_BIT = 0x8000;
+const SIGN = 1n << 63n;
+
+/** The coordinate of a record of an origin topic; `topicNumber` is the topic's place in the roster's append-only list. */
+export function originCoordinate(topicNumber: number, partition: number, offset: number): Coordinate {
+  const bytes = Buffer.allocUnsafe(12);
+  bytes.writeUInt16BE(topicNumber, 0);
+  bytes.writeUInt16BE(partition, 2);
+  bytes.writeUInt32BE(Math.floor(offset / 0x1_0000_0000), 4);
+  bytes.writeUInt32BE(offset >>> 0, 8);
+  return bytes;
+}
+
+/** The coordinate of the index-th of several records made from one. */
+export function splitCoordinate(coordinate: Coordinate, index: number): Coordinate {
+  const bytes = Buffer.allocUnsafe(coordinate.length + 2);
+  coordinate.copy(bytes);
+  bytes.writeUInt16BE(Math.min(index, 0xffff), coordinate.length);
+  return bytes;
+}
+
+/** The coordinate of what a window emits when it closes: a function of the window and the key alone. */
+export function finalCoordinate(topicNumber: number, start: number, end: number, key: Uint8Array): Coordinate {
+  const bytes = Buffer.allocUnsafe(18 + key.length);
+  bytes.writeUInt16BE(FINAL_BIT | topicNumber, 0);
+  bytes.writeBigUInt64BE(BigInt.asUintN(64, BigInt(start) ^ SIGN), 2);
+  bytes.writeBigUInt64BE(BigInt.asUintN(64, BigInt(end) ^ SIGN), 10);
+  bytes.set(key, 18);
+  return bytes;
+}
+
+/** Negative, zero or positive, as for Array.sort. */
+export function compareCoordinates(a: Coordinate, b: Coordinate): number {
+  return Buffer.compare(a, b);
+}
