@@ -74,6 +74,8 @@ export interface Processor<I> {
    * Absent: the input watermark itself.
    */
   outputWatermark?(): number;
+  /** Before each commit: emits what was held back only to be coalesced (updates of a key that changed several times). */
+  flush?(): void;
 }
 
 /** Makes the Processor of a node for one task. `emit` passes a record on under the time of the record being processed. */

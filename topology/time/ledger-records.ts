@@ -1,0 +1,79 @@
+/**
+ * Records of the ledger topic `<app>.watermarks` (TIME.md rules 3, 8, 9, 12): key UTF-8 text, value JSON.
+ *   pin|<topic>|<partition>|<at>   {"m"}                 from offset `at` on the clock of the origin partition is at least m
+ *   wm|<writer>|<topic>            {"m","ends"}          all that the writer writes at offsets >= ends[q] has ow >= m
+ *   roster|<app>                   {"topics","epoch"}    append-only list of topic names: a topic's number is its place in it
+ * m is in ms; "-inf" and "+inf" stand for the infinities.
+ */
+
+/** "From offset `at` on, the clock of this partition is at least `m`" (ms). */
+export interface Pin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly at: bigint;
+  readonly m: number;
+}
+
+/** A writer's promise: every record of it at offset >= ends[q] of partition q has ow >= m (ms). */
+export interface WriterPromise {
+  readonly writer: string;
+  readonly topic: string;
+  readonly m: number;
+  readonly ends: readonly bigint[];
+}
+
+/** The application's roster entry. */
+export interface Roster {
+  readonly app: string;
+  readonly topics: readonly string[];
+  readonly epoch: string;
+}
+
+/** One record of the ledger, parsed; `null` value of a pin = withdrawn (its offset lies before the log's start). */
+export type LedgerRecord =
+  | ({ readonly kind: 'pin' } & Pin)
+  | ({ readonly kind: 'promise' } & WriterPromise)
+  | ({ readonly kind: 'roster' } & Roster);
+
+/** A record ready to be written. */
+export interface LedgerBytes {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+const encoder = new TextEncoder();
+
+function bytes(key: string, value: unknown): LedgerBytes {
+  return { key: encoder.encode(key), value: encoder.encode(JSON.stringify(value)) };
+}
+
+const writeMs = (m: number): number | string => (Number.isFinite(m) ? m : m > 0 ? '+inf' : '-inf');
+const readMs = (m: unknown): number => (m === '+inf' ? Infinity : m === '-inf' ? -Infinity : Number(m));
+
+/** A pin as ledger record. */
+export function encodePin(pin: Pin): LedgerBytes {
+  return bytes(`pin|${pin.topic}|${pin.partition}|${pin.at}`, { m: writeMs(pin.m) });
+}
+
+/** A promise as ledger record. */
+export function encodePromise(promise: WriterPromise): LedgerBytes {
+  return bytes(`wm|${promise.writer}|${promise.topic}`, { m: writeMs(promise.m), ends: promise.ends.map(Number) });
+}
+
+/** The roster as ledger record. */
+export function encodeRoster(roster: Roster): LedgerBytes {
+  return bytes(`roster|${roster.app}`, { topics: roster.topics, epoch: roster.epoch });
+}
+
+/** Parses a record; undefined for tombstones and for keys of a later version (they are none of this reader's business). */
+export function parseLedgerRecord(key: Buffer | null, value: Buffer | null): LedgerRecord | undefined {
+  if (key === null || value === null) return undefined;
+  const [kind, a = '', b = '', c = ''] = key.toString('utf8').split('|');
+  if (kind !== 'pin' && kind !== 'wm' && kind !== 'roster') return undefined;
+  const body = JSON.parse(value.toString('utf8')) as { m?: unknown; ends?: number[]; topics?: string[]; epoch?: string };
+  if (kind === 'pin') return { kind: 'pin', topic: a, partition: Number(b), at: BigInt(c), m: readMs(body.m) };
+  if (kind === 'wm') {
+    return { kind: 'promise', writer: a, topic: b, m: readMs(body.m), ends: (body.ends ?? []).map(BigInt) };
+  }
+  return { kind: 'roster', app: a, topics: body.topics ?? [], epoch: body.epoch ?? '' };
+}
