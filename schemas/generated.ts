@@ -1,0 +1,344 @@
+// Written by `node schemas/generate.ts` from schemas/*.avsc. Do not edit.
+
+/** A page was viewed. */
+export interface BronzeAppPageviews {
+  readonly eventId: string;
+  readonly userId: number | null;
+  readonly anonymousId: string;
+  readonly sessionId: string | null;
+  /** event time: when it happened at the sender; ms since the epoch */
+  readonly occurredAt: number;
+  /** when the collector received it; ms since the epoch */
+  readonly receivedAt: number;
+  readonly url: string;
+  /** the item shown, null on other pages */
+  readonly itemId: number | null;
+  /** marketing channel as the sender wrote it */
+  readonly channel: string | null;
+  readonly referrer: string | null;
+}
+
+/** A person registered. */
+export interface BronzeAppRegistrations {
+  readonly eventId: string;
+  readonly userId: number | null;
+  readonly anonymousId: string;
+  readonly sessionId: string | null;
+  /** event time: when it happened at the sender; ms since the epoch */
+  readonly occurredAt: number;
+  /** when the collector received it; ms since the epoch */
+  readonly receivedAt: number;
+  readonly email: string | null;
+  /** as the sender wrote it */
+  readonly country: string | null;
+  readonly channel: string | null;
+}
+
+export interface BronzeShopCustomerProfilesValue {
+  readonly user_id: number;
+  readonly age_band: string | null;
+  /** TINYINT(1): 0 or 1 */
+  readonly marketing_consent: number;
+  /** JSON */
+  readonly preferences: string | null;
+  /** ms since the epoch */
+  readonly created_at: number;
+  /** ms since the epoch */
+  readonly updated_at: number;
+}
+
+export interface BronzeShopCustomerProfilesSource {
+  /** time of the change in the database, ms */
+  readonly ts_ms: number;
+  /** 'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise */
+  readonly snapshot: string | null;
+  readonly db: string;
+  readonly table: string | null;
+  readonly gtid: string | null;
+  readonly file: string;
+  readonly pos: number;
+  readonly row: number;
+}
+
+/** Debezium's change envelope of table shop.customer_profiles: the fields that Sluice reads. */
+export interface BronzeShopCustomerProfiles {
+  readonly before: BronzeShopCustomerProfilesValue | null;
+  readonly after: BronzeShopCustomerProfilesValue | null;
+  readonly source: BronzeShopCustomerProfilesSource;
+  /** c create, u update, d delete, r snapshot */
+  readonly op: string;
+  /** when the connector handled the change, ms */
+  readonly ts_ms: number | null;
+}
+
+export interface BronzeShopCustomerProfilesKey {
+  readonly user_id: number;
+}
+
+export interface BronzeShopItemsValue {
+  readonly id: number;
+  readonly title: string;
+  readonly category: string | null;
+  /** unscaled, 2 digits after the point */
+  readonly price: bigint;
+  /** TINYINT(1): 0 or 1 */
+  readonly active: number;
+  /** ms since the epoch */
+  readonly created_at: number;
+  /** ms since the epoch */
+  readonly updated_at: number;
+}
+
+export interface BronzeShopItemsSource {
+  /** time of the change in the database, ms */
+  readonly ts_ms: number;
+  /** 'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise */
+  readonly snapshot: string | null;
+  readonly db: string;
+  readonly table: string | null;
+  readonly gtid: string | null;
+  readonly file: string;
+  readonly pos: number;
+  readonly row: number;
+}
+
+/** Debezium's change envelope of table shop.items: the fields that Sluice reads. */
+export interface BronzeShopItems {
+  readonly before: BronzeShopItemsValue | null;
+  readonly after: BronzeShopItemsValue | null;
+  readonly source: BronzeShopItemsSource;
+  /** c create, u update, d delete, r snapshot */
+  readonly op: string;
+  /** when the connector handled the change, ms */
+  readonly ts_ms: number | null;
+}
+
+export interface BronzeShopItemsKey {
+  readonly id: number;
+}
+
+export interface BronzeShopPurchasesValue {
+  readonly id: number;
+  readonly user_id: number;
+  readonly item_id: number;
+  readonly quantity: number;
+  /** unscaled, 2 digits after the point */
+  readonly unit_price: bigint;
+  /** ms since the epoch */
+  readonly created_at: number;
+  /** ms since the epoch */
+  readonly updated_at: number;
+}
+
+export interface BronzeShopPurchasesSource {
+  /** time of the change in the database, ms */
+  readonly ts_ms: number;
+  /** 'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise */
+  readonly snapshot: string | null;
+  readonly db: string;
+  readonly table: string | null;
+  readonly gtid: string | null;
+  readonly file: string;
+  readonly pos: number;
+  readonly row: number;
+}
+
+/** Debezium's change envelope of table shop.purchases: the fields that Sluice reads. */
+export interface BronzeShopPurchases {
+  readonly before: BronzeShopPurchasesValue | null;
+  readonly after: BronzeShopPurchasesValue | null;
+  readonly source: BronzeShopPurchasesSource;
+  /** c create, u update, d delete, r snapshot */
+  readonly op: string;
+  /** when the connector handled the change, ms */
+  readonly ts_ms: number | null;
+}
+
+export interface BronzeShopPurchasesKey {
+  readonly id: number;
+}
+
+export interface BronzeShopUsersValue {
+  readonly id: number;
+  readonly email: string | null;
+  readonly full_name: string | null;
+  readonly country: string | null;
+  /** days since the epoch */
+  readonly birth_date: number | null;
+  /** ms since the epoch */
+  readonly created_at: number;
+  /** ms since the epoch */
+  readonly updated_at: number;
+}
+
+export interface BronzeShopUsersSource {
+  /** time of the change in the database, ms */
+  readonly ts_ms: number;
+  /** 'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise */
+  readonly snapshot: string | null;
+  readonly db: string;
+  readonly table: string | null;
+  readonly gtid: string | null;
+  readonly file: string;
+  readonly pos: number;
+  readonly row: number;
+}
+
+/** Debezium's change envelope of table shop.users: the fields that Sluice reads. */
+export interface BronzeShopUsers {
+  readonly before: BronzeShopUsersValue | null;
+  readonly after: BronzeShopUsersValue | null;
+  readonly source: BronzeShopUsersSource;
+  /** c create, u update, d delete, r snapshot */
+  readonly op: string;
+  /** when the connector handled the change, ms */
+  readonly ts_ms: number | null;
+}
+
+export interface BronzeShopUsersKey {
+  readonly id: number;
+}
+
+/** Views of items per hour and channel. */
+export interface GoldPageviewsByChannel {
+  /** inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  readonly channel: string;
+  readonly views: number;
+}
+
+/** Registrations per hour, every 15 minutes, per country. */
+export interface GoldRegistrationsHourly {
+  /** inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  readonly country: string;
+  readonly registrations: number;
+}
+
+/** Sales of the 24 hours before windowEnd, every hour, per category and country. */
+export interface GoldSalesPerf24h {
+  /** inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  readonly category: string;
+  readonly country: string;
+  readonly orders: number;
+  readonly units: number;
+  /** unscaled, 2 digits after the point */
+  readonly revenue: bigint;
+  /** revenue / orders, rounded half up; unscaled, 2 digits after the point */
+  readonly averageOrderValue: bigint;
+}
+
+/** An item as of now; key = item id as text. */
+export interface SilverItems {
+  readonly itemId: number;
+  readonly title: string;
+  /** lower case, 'unknown' where the shop has none */
+  readonly category: string;
+  /** unscaled, 2 digits after the point */
+  readonly price: bigint;
+  readonly active: boolean;
+  /** ms since the epoch */
+  readonly createdAt: number;
+  /** ms since the epoch */
+  readonly updatedAt: number;
+}
+
+/** A view of an item with the item as it was then; key = item id as text. */
+export interface SilverPageviewsByItems {
+  readonly eventId: string;
+  readonly itemId: number;
+  readonly title: string | null;
+  readonly category: string;
+  /** normalised: direct, search, social, email, ads, referral, other */
+  readonly channel: string;
+  readonly userId: number | null;
+  readonly anonymousId: string;
+  /** ms since the epoch */
+  readonly occurredAt: number;
+}
+
+/** A purchase with its item and its user as they were at its event time; key = purchase id as text. */
+export interface SilverPurchasesEnriched {
+  readonly purchaseId: number;
+  readonly userId: number;
+  readonly itemId: number;
+  readonly quantity: number;
+  /** unscaled, 2 digits after the point */
+  readonly unitPrice: bigint;
+  /** quantity x unit price; unscaled, 2 digits after the point */
+  readonly revenue: bigint;
+  readonly title: string | null;
+  /** 'unknown' where the item was not known then */
+  readonly category: string;
+  /** 'unknown' where the user was not known then */
+  readonly country: string;
+  /** '18-24' ... '65+', 'unknown' */
+  readonly ageBand: string;
+  /** ms since the epoch */
+  readonly purchasedAt: number;
+}
+
+/** A user as of now; key = user id as text. */
+export interface SilverUsers {
+  readonly userId: number;
+  /** lower case */
+  readonly email: string | null;
+  readonly name: string | null;
+  /** ISO 3166 alpha-2, upper case */
+  readonly country: string | null;
+  /** days since the epoch */
+  readonly birthDate: number | null;
+  /** ms since the epoch */
+  readonly createdAt: number;
+  /** ms since the epoch */
+  readonly updatedAt: number;
+}
+
+/** The type of each schema, by the name of its file. */
+export interface SchemaTypes {
+  readonly 'bronze.app.pageviews': BronzeAppPageviews;
+  readonly 'bronze.app.registrations': BronzeAppRegistrations;
+  readonly 'bronze.shop.customer_profiles': BronzeShopCustomerProfiles;
+  readonly 'bronze.shop.customer_profiles-key': BronzeShopCustomerProfilesKey;
+  readonly 'bronze.shop.items': BronzeShopItems;
+  readonly 'bronze.shop.items-key': BronzeShopItemsKey;
+  readonly 'bronze.shop.purchases': BronzeShopPurchases;
+  readonly 'bronze.shop.purchases-key': BronzeShopPurchasesKey;
+  readonly 'bronze.shop.users': BronzeShopUsers;
+  readonly 'bronze.shop.users-key': BronzeShopUsersKey;
+  readonly 'gold.pageviews_by_channel': GoldPageviewsByChannel;
+  readonly 'gold.registrations_hourly': GoldRegistrationsHourly;
+  readonly 'gold.sales_perf_24h': GoldSalesPerf24h;
+  readonly 'silver.items': SilverItems;
+  readonly 'silver.pageviews_by_items': SilverPageviewsByItems;
+  readonly 'silver.purchases_enriched': SilverPurchasesEnriched;
+  readonly 'silver.users': SilverUsers;
+}
+
+/** The text of each schema, parsed. */
+export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
+  'bronze.app.pageviews': {"type":"record","name":"Pageviews","namespace":"bronze.app","doc":"A page was viewed.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"url","type":"string"},{"name":"itemId","type":["null","long"],"doc":"the item shown, null on other pages","default":null},{"name":"channel","type":["null","string"],"doc":"marketing channel as the sender wrote it","default":null},{"name":"referrer","type":["null","string"],"default":null}]},
+  'bronze.app.registrations': {"type":"record","name":"Registrations","namespace":"bronze.app","doc":"A person registered.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"email","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"doc":"as the sender wrote it","default":null},{"name":"channel","type":["null","string"],"default":null}]},
+  'bronze.shop.customer_profiles': {"type":"record","name":"Envelope","namespace":"bronze.shop.customer_profiles","doc":"Debezium's change envelope of table shop.customer_profiles: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"user_id","type":"long"},{"name":"age_band","type":["null","string"],"default":null},{"name":"marketing_consent","type":"int","doc":"TINYINT(1): 0 or 1"},{"name":"preferences","type":["null","string"],"doc":"JSON","default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
+  'bronze.shop.customer_profiles-key': {"type":"record","name":"Key","namespace":"bronze.shop.customer_profiles","fields":[{"name":"user_id","type":"long"}]},
+  'bronze.shop.items': {"type":"record","name":"Envelope","namespace":"bronze.shop.items","doc":"Debezium's change envelope of table shop.items: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"id","type":"long"},{"name":"title","type":"string"},{"name":"category","type":["null","string"],"default":null},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},{"name":"active","type":"int","doc":"TINYINT(1): 0 or 1"},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
+  'bronze.shop.items-key': {"type":"record","name":"Key","namespace":"bronze.shop.items","fields":[{"name":"id","type":"long"}]},
+  'bronze.shop.purchases': {"type":"record","name":"Envelope","namespace":"bronze.shop.purchases","doc":"Debezium's change envelope of table shop.purchases: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"id","type":"long"},{"name":"user_id","type":"long"},{"name":"item_id","type":"long"},{"name":"quantity","type":"int"},{"name":"unit_price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
+  'bronze.shop.purchases-key': {"type":"record","name":"Key","namespace":"bronze.shop.purchases","fields":[{"name":"id","type":"long"}]},
+  'bronze.shop.users': {"type":"record","name":"Envelope","namespace":"bronze.shop.users","doc":"Debezium's change envelope of table shop.users: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"id","type":"long"},{"name":"email","type":["null","string"],"default":null},{"name":"full_name","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"default":null},{"name":"birth_date","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
+  'bronze.shop.users-key': {"type":"record","name":"Key","namespace":"bronze.shop.users","fields":[{"name":"id","type":"long"}]},
+  'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string"},{"name":"views","type":"long"}]},
+  'gold.registrations_hourly': {"type":"record","name":"RegistrationsHourly","namespace":"gold","doc":"Registrations per hour, every 15 minutes, per country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"country","type":"string"},{"name":"registrations","type":"long"}]},
+  'gold.sales_perf_24h': {"type":"record","name":"SalesPerf24h","namespace":"gold","doc":"Sales of the 24 hours before windowEnd, every hour, per category and country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"category","type":"string"},{"name":"country","type":"string"},{"name":"orders","type":"long"},{"name":"units","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2}},{"name":"averageOrderValue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue / orders, rounded half up"}]},
+  'silver.items': {"type":"record","name":"Items","namespace":"silver","doc":"An item as of now; key = item id as text.","fields":[{"name":"itemId","type":"long"},{"name":"title","type":"string"},{"name":"category","type":"string","doc":"lower case, 'unknown' where the shop has none"},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},{"name":"active","type":"boolean"},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
+  'silver.pageviews_by_items': {"type":"record","name":"PageviewsByItems","namespace":"silver","doc":"A view of an item with the item as it was then; key = item id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"itemId","type":"long"},{"name":"title","type":["null","string"],"default":null},{"name":"category","type":"string"},{"name":"channel","type":"string","doc":"normalised: direct, search, social, email, ads, referral, other"},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
+  'silver.purchases_enriched': {"type":"record","name":"PurchasesEnriched","namespace":"silver","doc":"A purchase with its item and its user as they were at its event time; key = purchase id as text.","fields":[{"name":"purchaseId","type":"long"},{"name":"userId","type":"long"},{"name":"itemId","type":"long"},{"name":"quantity","type":"int"},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":14,"scale":2},"doc":"quantity x unit price"},{"name":"title","type":["null","string"],"default":null},{"name":"category","type":"string","doc":"'unknown' where the item was not known then"},{"name":"country","type":"string","doc":"'unknown' where the user was not known then"},{"name":"ageBand","type":"string","doc":"'18-24' ... '65+', 'unknown'"},{"name":"purchasedAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
+  'silver.users': {"type":"record","name":"Users","namespace":"silver","doc":"A user as of now; key = user id as text.","fields":[{"name":"userId","type":"long"},{"name":"email","type":["null","string"],"doc":"lower case","default":null},{"name":"name","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"doc":"ISO 3166 alpha-2, upper case","default":null},{"name":"birthDate","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
+};
