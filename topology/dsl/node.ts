@@ -37,6 +37,8 @@ export interface NodeContext {
   /** `<stage>/<partition>`: the name of the task as a writer. */
   readonly taskName: string;
   readonly partition: number;
+  /** The number of the node's store in the roster: what makes the coordinates of its finals unique. */
+  readonly storeNumber: number;
   /** The windows of the windowedBy before an aggregation. */
   readonly windows: Windows | undefined;
   /** The node's store, or that of a table it reads. */
@@ -51,6 +53,8 @@ export interface NodeContext {
   emitAt(record: AnyRecord, time: RecordTime): void;
   /** Hands a record to the late topic. */
   late(record: AnyRecord, late: LateDetail): void;
+  /** A record that failed outside process() (a waiting operator): it goes to the dead-letter topic, the stage goes on. */
+  failed(record: AnyRecord, time: RecordTime, error: unknown): void;
   /** Counts a record that is dropped by the operator's definition (null key, null value), as Kafka Streams does. */
   dropped(record: AnyRecord, reason: string): void;
 }

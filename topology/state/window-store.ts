@@ -1,0 +1,163 @@
+import { keyFromText, keyKind, keyText } from './key-codec.ts';
+import type { ChangelogEntry, StateStore } from './store.ts';
+import { asBuffer, decodeValue, encodeValue } from './value-codec.ts';
+
+/** A record that an order-sensitive aggregation keeps until its window closes: timestamp ms, coordinate as base64, value. */
+export type Contributor = [timestamp: number, coordinate: string, value: unknown];
+
+/** The state of one key in one window. Change it in place, then `touch`. */
+export interface WindowEntry {
+  readonly key: unknown;
+  readonly start: number;
+  readonly end: number;
+  /** Largest timestamp of the contributors, ms. */
+  timestamp: number;
+  accumulator: unknown;
+  /** Only for aggregations that need an order. */
+  contributors: Contributor[] | undefined;
+}
+
+interface Bucket {
+  readonly start: number;
+  readonly end: number;
+  readonly entries: Map<unknown, WindowEntry>;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * Windows by (start, end), in each the entries by key. Closed windows are taken out and tombstoned in the changelog.
+ * Changelog: key = start i64 | end i64 | kind byte | UTF-8 key text; value = JSON [timestamp, accumulator, contributors or null].
+ */
+export class MemoryWindowStore implements StateStore {
+  readonly name: string;
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #dirty = new Map<WindowEntry, boolean>();
+  readonly #pending = new Set<WindowEntry>();
+  #size = 0;
+  #firstEnd = Infinity;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** End of the open window that ends first, ms; Infinity when none is open. */
+  get firstEnd(): number {
+    return this.#firstEnd;
+  }
+
+  get(key: unknown, start: number, end: number): WindowEntry | undefined {
+    return this.#buckets.get(bucketId(start, end))?.entries.get(key);
+  }
+
+  add(key: unknown, start: number, end: number, accumulator: unknown, ordered: boolean): WindowEntry {
+    const entry: WindowEntry = {
+      key,
+      start,
+      end,
+      timestamp: -Infinity,
+      accumulator,
+      contributors: ordered ? [] : undefined,
+    };
+    this.#insert(entry);
+    return entry;
+  }
+
+  /** The entry has changed. */
+  touch(entry: WindowEntry): void {
+    this.#dirty.set(entry, true);
+    this.#pending.add(entry);
+  }
+
+  /** Open entries touched since the last call: for updates that are emitted once per commit. */
+  takePending(): WindowEntry[] {
+    const pending = [...this.#pending];
+    this.#pending.clear();
+    return pending;
+  }
+
+  /** Takes out all windows that end at or before `lastEnd`, in (end, start, key text) order. */
+  takeClosed(lastEnd: number): WindowEntry[] {
+    const closed = [...this.#buckets.values()].filter((bucket) => bucket.end <= lastEnd);
+    closed.sort((a, b) => a.end - b.end || a.start - b.start);
+    const entries: WindowEntry[] = [];
+    for (const bucket of closed) {
+      this.#buckets.delete(bucketId(bucket.start, bucket.end));
+      const sorted = [...bucket.entries.values()].sort((a, b) => compareText(keyText(a.key), keyText(b.key)));
+      for (const entry of sorted) {
+        this.#dirty.set(entry, false);
+        this.#pending.delete(entry);
+        entries.push(entry);
+      }
+    }
+    this.#size -= entries.length;
+    this.#firstEnd = Math.min(Infinity, ...[...this.#buckets.values()].map((bucket) => bucket.end));
+    return entries;
+  }
+
+  takeChanges(): ChangelogEntry[] {
+    const changes: ChangelogEntry[] = [];
+    for (const [entry, open] of this.#dirty) {
+      const value = open ? encodeValue([entry.timestamp, entry.accumulator, entry.contributors ?? null]) : null;
+      changes.push({ key: changelogKey(entry), value, timestamp: Math.max(0, entry.end - 1) });
+    }
+    this.#dirty.clear();
+    return changes;
+  }
+
+  restore(key: Uint8Array, value: Uint8Array | null): void {
+    const bytes = asBuffer(key);
+    const start = Number(bytes.readBigInt64BE(0));
+    const end = Number(bytes.readBigInt64BE(8));
+    const kind = bytes.toString('latin1', 16, 17);
+    const recordKey = keyFromText(bytes.toString('utf8', 17), kind === 't' ? undefined : kind);
+    if (value === null) return this.#remove(recordKey, start, end);
+    const [timestamp, accumulator, contributors] = decodeValue(asBuffer(value)) as [number, unknown, Contributor[] | null];
+    this.#remove(recordKey, start, end);
+    this.#insert({ key: recordKey, start, end, timestamp, accumulator, contributors: contributors ?? undefined });
+  }
+
+  clear(): void {
+    this.#buckets.clear();
+    this.#dirty.clear();
+    this.#pending.clear();
+    this.#size = 0;
+    this.#firstEnd = Infinity;
+  }
+
+  #insert(entry: WindowEntry): void {
+    const id = bucketId(entry.start, entry.end);
+    let bucket = this.#buckets.get(id);
+    if (bucket === undefined) {
+      bucket = { start: entry.start, end: entry.end, entries: new Map() };
+      this.#buckets.set(id, bucket);
+    }
+    bucket.entries.set(entry.key, entry);
+    this.#size++;
+    if (entry.end < this.#firstEnd) this.#firstEnd = entry.end;
+  }
+
+  #remove(key: unknown, start: number, end: number): void {
+    const bucket = this.#buckets.get(bucketId(start, end));
+    if (bucket === undefined || !bucket.entries.delete(key)) return;
+    this.#size--;
+    if (bucket.entries.size === 0) this.#buckets.delete(bucketId(start, end));
+    this.#firstEnd = Math.min(Infinity, ...[...this.#buckets.values()].map((each) => each.end));
+  }
+}
+
+const bucketId = (start: number, end: number): string => `${start}|${end}`;
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function changelogKey(entry: WindowEntry): Uint8Array {
+  const text = encoder.encode((keyKind(entry.key) ?? 't') + keyText(entry.key));
+  const bytes = Buffer.allocUnsafe(16 + text.length);
+  bytes.writeBigInt64BE(BigInt(entry.start), 0);
+  bytes.writeBigInt64BE(BigInt(entry.end), 8);
+  bytes.set(text, 16);
+  return bytes;
+}
