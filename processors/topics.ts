@@ -1,0 +1,83 @@
+/** Every topic of the shop: names, formats, clocks. Kafka's settings for them follow from here (`topicSpec`). */
+import { originTopic, type Schema, topic, type Topic } from '#topology';
+import { schemas } from '#schemas';
+
+/** The part of Debezium's envelope that a clock needs. */
+interface ChangeEnvelope {
+  readonly op: string;
+  readonly ts_ms: number | null;
+}
+
+/** The part of an app event that a clock needs. */
+interface AppEvent {
+  readonly receivedAt: number;
+}
+
+/** Changes of a MySQL table. The key is Debezium's key record, so that Debezium itself can write the topic. */
+function tableChanges<K, V extends ChangeEnvelope>(name: string, key: Schema<K>, value: Schema<V>): Topic<K, V> {
+  return originTopic(name, {
+    key,
+    value,
+    outOfOrderness: '10s',
+    maxAhead: '1h',
+    receivedAt: (change) => change.ts_ms,
+    isSnapshot: (change) => change.op === 'r',
+  });
+}
+
+/** Events of the app, from phones whose uploads lag: key = event id. */
+function appEvents<V extends AppEvent>(name: string, value: Schema<V>): Topic<string, V> {
+  return originTopic(name, {
+    value,
+    outOfOrderness: '1m',
+    maxAhead: '1h',
+    receivedAt: (event) => event.receivedAt,
+  });
+}
+
+export const topics = {
+  bronze: {
+    shop: {
+      users: tableChanges('bronze.shop.users', schemas['bronze.shop.users-key'], schemas['bronze.shop.users']),
+      items: tableChanges('bronze.shop.items', schemas['bronze.shop.items-key'], schemas['bronze.shop.items']),
+      purchases: tableChanges(
+        'bronze.shop.purchases',
+        schemas['bronze.shop.purchases-key'],
+        schemas['bronze.shop.purchases'],
+      ),
+      customerProfiles: tableChanges(
+        'bronze.shop.customer_profiles',
+        schemas['bronze.shop.customer_profiles-key'],
+        schemas['bronze.shop.customer_profiles'],
+      ),
+    },
+    app: {
+      pageviews: appEvents('bronze.app.pageviews', schemas['bronze.app.pageviews']),
+      registrations: appEvents('bronze.app.registrations', schemas['bronze.app.registrations']),
+    },
+  },
+  silver: {
+    // Tables that are read as of a time keep every version: Kafka must not compact them.
+    users: topic('silver.users', { value: schemas['silver.users'], cleanup: 'delete' }),
+    items: topic('silver.items', { value: schemas['silver.items'], cleanup: 'delete' }),
+    purchasesEnriched: topic('silver.purchases_enriched', {
+      value: schemas['silver.purchases_enriched'],
+      cleanup: 'delete',
+    }),
+    pageviewsByItems: topic('silver.pageviews_by_items', {
+      value: schemas['silver.pageviews_by_items'],
+      cleanup: 'delete',
+    }),
+  },
+  gold: {
+    salesPerf24h: topic('gold.sales_perf_24h', { value: schemas['gold.sales_perf_24h'], cleanup: 'compact' }),
+    pageviewsByChannel: topic('gold.pageviews_by_channel', {
+      value: schemas['gold.pageviews_by_channel'],
+      cleanup: 'compact',
+    }),
+    registrationsHourly: topic('gold.registrations_hourly', {
+      value: schemas['gold.registrations_hourly'],
+      cleanup: 'compact',
+    }),
+  },
+} as const;

@@ -1,0 +1,49 @@
+/** The public surface of the engine. Everything outside topology/ imports from here (`#topology`). Named re-exports only, sorted by file. */
+export { type Clock, systemClock } from './clock.ts';
+export type { Sink, SinkPartition, SinkRecord } from './connector.ts';
+export { type Duration, parseDuration } from './duration.ts';
+export {
+  ConfigError,
+  ConnectorError,
+  type ErrorDetail,
+  InvariantError,
+  NotReadyError,
+  RecordError,
+  RetriableError,
+  SluiceError,
+  TaskCorruptedError,
+  TaskMigratedError,
+  TopologyError,
+} from './errors.ts';
+export type { AnyRecord, StreamRecord, TopicPartition, WindowKey } from './record.ts';
+export type {
+  CommittedOffset,
+  FetchedRecords,
+  GroupMembership,
+  JoinOptions,
+  KafkaAdmin,
+  KafkaClient,
+  KafkaProducer,
+  KafkaReader,
+  ReaderOptions,
+  ReadyBatch,
+  SendResult,
+  TopicSpec,
+} from './runtime/kafka-client.ts';
+export {
+  type DeclaredTopic,
+  topicConfig,
+  type TopicKind,
+  type TopicLimits,
+  topicSpec,
+} from './runtime/topic-config.ts';
+export { type KeyFormat, type Schema, type Serde, type SerdeFactory, textSerde } from './serde.ts';
+export {
+  DEFAULT_PARTITIONS,
+  type OriginClock,
+  originTopic,
+  type OriginTopicOptions,
+  topic,
+  type Topic,
+  type TopicOptions,
+} from './topic.ts';
