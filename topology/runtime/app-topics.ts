@@ -1,0 +1,27 @@
+import type { Topology } from '../dsl/topology.ts';
+import { DEFAULT_PARTITIONS } from '../topic.ts';
+import { HINTS_TOPIC } from './hints.ts';
+import type { TopicSpec } from './kafka-client.ts';
+import { ledgerTopicOf } from './ledger-reader.ts';
+import { deadLetterTopicOf, lateTopicOf } from './task-output.ts';
+import { topicConfig, topicSpec } from './topic-config.ts';
+
+/** All topics that an application reads or writes, with their settings: declared, internal, late and dead-letter topics, ledger, hints. */
+export function topicsOf(topology: Topology): TopicSpec[] {
+  const specs = new Map<string, TopicSpec>();
+  const add = (spec: TopicSpec): void => {
+    if (!specs.has(spec.name)) specs.set(spec.name, spec);
+  };
+  for (const sub of topology.subTopologies) {
+    for (const { topic } of [...sub.sources, ...sub.sinks]) if ('value' in topic) add(topicSpec(topic));
+  }
+  for (const { name, partitions } of topology.internalTopics) add({ name, partitions, config: topicConfig('repartition') });
+  for (const { topic, partitions } of topology.changelogs) add({ name: topic, partitions, config: topicConfig('changelog') });
+  for (const { name } of topology.stages) {
+    add({ name: lateTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('late') });
+    add({ name: deadLetterTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('dlq') });
+  }
+  add({ name: ledgerTopicOf(topology.app), partitions: 1, config: topicConfig('ledger') });
+  add({ name: HINTS_TOPIC, partitions: 1, config: topicConfig('hints') });
+  return [...specs.values()];
+}

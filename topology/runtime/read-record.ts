@@ -1,0 +1,85 @@
+/** Turns the bytes under a slot's cursor into a record with its time: TIME.md rules 1, 2 and 4. */
+import { NotReadyError, RecordError } from '../errors.ts';
+import type { AnyRecord } from '../record.ts';
+import { keyFromText } from '../state/key-codec.ts';
+import type { CurrentTime } from '../time/record-time.ts';
+import { coordinateOf, isTimeHeader, TIME_HEADER, watermarkOf } from '../time/time-header.ts';
+import type { SlotInput } from './slot-input.ts';
+
+/** Header that tells the kind of a key that is no text ('n', 'i', 'b'); only in repartition topics. */
+export const KEY_KIND_HEADER = 'sluice-key';
+
+/** Who takes a record that cannot be read. */
+export interface DeadLetters {
+  readonly stage: string;
+  deadLetterRaw(input: SlotInput, error: RecordError): void;
+}
+
+/**
+ * The record under the cursor; `time` is set to its time. undefined: it went to the dead-letter topics of all `readers`.
+ * Throws NotReadyError with nothing changed.
+ */
+export function readRecord(input: SlotInput, time: CurrentTime, readers: readonly DeadLetters[]): AnyRecord | undefined {
+  try {
+    const record = decode(input);
+    if (input.clock === undefined) setDerivedTime(input, time);
+    else setOriginTime(input, record, time);
+    return record;
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    const stages = new Set<string>();
+    for (const reader of readers) {
+      if (stages.has(reader.stage)) continue;
+      stages.add(reader.stage);
+      reader.deadLetterRaw(input, error);
+    }
+    return undefined;
+  }
+}
+
+function decode(input: SlotInput): AnyRecord {
+  const { cursor, source } = input;
+  try {
+    const keyBytes = cursor.keyBytes();
+    const valueBytes = cursor.valueBytes();
+    let key = keyBytes === null ? null : source.keySerde.deserialize(keyBytes);
+    const kind = source.origin === undefined ? cursor.header(KEY_KIND_HEADER) : null;
+    if (kind !== null && typeof key === 'string') key = keyFromText(key, kind.toString('latin1'));
+    const value = valueBytes === null ? null : source.valueSerde.deserialize(valueBytes);
+    return { key, value, timestamp: cursor.timestamp };
+  } catch (error) {
+    if (error instanceof RecordError || error instanceof NotReadyError) throw error;
+    throw new RecordError('SLC_RECORD_DECODE', `reading ${where(input)}: ${String(error)}`, { cause: error });
+  }
+}
+
+function setDerivedTime(input: SlotInput, time: CurrentTime): void {
+  const header = input.cursor.header(TIME_HEADER);
+  if (!isTimeHeader(header)) {
+    throw new RecordError('SLC_RECORD_NO_TIME', `${where(input)} has no header ${TIME_HEADER}`, {
+      hint: 'only stages write derived topics; declare a topic that others write with originTopic()',
+    });
+  }
+  time.setDerived(watermarkOf(header), coordinateOf(header));
+}
+
+function setOriginTime(input: SlotInput, record: AnyRecord, time: CurrentTime): void {
+  const { cursor, source, clock } = input;
+  if (clock === undefined || source.origin === undefined) return;
+  const { receivedAt, isSnapshot, maxAheadMs } = source.origin;
+  const value = record.value;
+  const snapshot = value !== null && isSnapshot?.(value) === true;
+  const received = value === null ? undefined : receivedAt?.(value);
+  if (received !== undefined && received !== null && record.timestamp > received + maxAheadMs) {
+    throw new RecordError('SLC_RECORD_AHEAD', `${where(input)} is ${record.timestamp - received} ms ahead of its receive time`, {
+      hint: `event times more than maxAhead (${maxAheadMs} ms) in the future would make all others late; mend the sender's clock`,
+    });
+  }
+  // A row of a first snapshot does not move the clock and takes it as it stands.
+  const ow = snapshot ? clock.watermark : clock.observe(record.timestamp);
+  time.setOrigin(ow, source.number, input.tp.partition, cursor.offset);
+}
+
+function where(input: SlotInput): string {
+  return `${input.tp.topic}-${input.tp.partition}@${input.cursor.offset}`;
+}

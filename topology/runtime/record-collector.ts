@@ -1,0 +1,93 @@
+/**
+ * What a slot is about to write, per topic and partition, as ready record batches. One collector per slot, emptied by each commit.
+ */
+import { BatchBuilder, type RecordHeader } from '../record-batch.ts';
+import type { ReadyBatch, SendResult } from './kafka-client.ts';
+
+/** A batch is closed at this size: the broker takes at most 1 MB (message.max.bytes), header and growth included. */
+const MAX_BATCH_BYTES = 700_000;
+
+interface Pending {
+  readonly topic: string;
+  readonly partition: number;
+  readonly batches: BatchBuilder[];
+  /** Per writer: in which batch, at which index its last record lies. */
+  readonly last: Map<string, { batch: number; index: number }>;
+}
+
+/** Where each writer's last record landed. */
+export interface WriterEnd {
+  readonly writer: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Offset of its last record there + 1. */
+  readonly end: bigint;
+}
+
+export class RecordCollector {
+  readonly #pending = new Map<string, Map<number, Pending>>();
+  #records = 0;
+  #bytes = 0;
+
+  /** Records collected since the last `take`. */
+  get records(): number {
+    return this.#records;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds a record. `writer` = the task that promises something about it in the ledger; undefined for changelogs, late and dead-letter topics. */
+  add(
+    topic: string,
+    partition: number,
+    record: {
+      readonly key: Uint8Array | null;
+      readonly value: Uint8Array | null;
+      readonly timestamp: number;
+      readonly headers?: readonly RecordHeader[];
+    },
+    writer?: string,
+  ): void {
+    const pending = this.#of(topic, partition);
+    let batch = pending.batches.at(-1);
+    if (batch === undefined || batch.sizeBytes >= MAX_BATCH_BYTES) pending.batches.push((batch = new BatchBuilder()));
+    const before = batch.sizeBytes;
+    batch.append(record.key, record.value, record.timestamp, record.headers);
+    this.#records++;
+    this.#bytes += batch.sizeBytes - before;
+    if (writer !== undefined) pending.last.set(writer, { batch: pending.batches.length - 1, index: batch.count - 1 });
+  }
+
+  /** The batches collected so far, and a function that tells where each writer's last record landed. The collector is empty afterwards. */
+  take(): { batches: ReadyBatch[]; ends(results: readonly SendResult[]): WriterEnd[] } {
+    const all = [...this.#pending.values()].flatMap((partitions) => [...partitions.values()]);
+    const batches: ReadyBatch[] = [];
+    const first = new Map<Pending, number>();
+    for (const pending of all) {
+      first.set(pending, batches.length);
+      for (const batch of pending.batches) batches.push({ topic: pending.topic, partition: pending.partition, batch });
+    }
+    this.#pending.clear();
+    this.#records = 0;
+    this.#bytes = 0;
+    const ends = (results: readonly SendResult[]): WriterEnd[] =>
+      all.flatMap((pending) =>
+        [...pending.last].map(([writer, last]) => {
+          const result = results[(first.get(pending) ?? 0) + last.batch];
+          const end = (result?.baseOffset ?? 0n) + BigInt(last.index) + 1n;
+          return { writer, topic: pending.topic, partition: pending.partition, end };
+        }),
+      );
+    return { batches, ends };
+  }
+
+  #of(topic: string, partition: number): Pending {
+    let partitions = this.#pending.get(topic);
+    if (partitions === undefined) this.#pending.set(topic, (partitions = new Map()));
+    let pending = partitions.get(partition);
+    if (pending === undefined) partitions.set(partition, (pending = { topic, partition, batches: [], last: new Map() }));
+    return pending;
+  }
+}

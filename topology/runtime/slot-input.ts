@@ -1,0 +1,121 @@
+/**
+ * One topic partition as a slot reads it: fetched batches waiting, the position (one per topic, shared by all tasks that read it, TIME.md rule 3),
+ * and its clock.
+ */
+import type { TopicPartition } from '../record.ts';
+import { type RecordBatch, RecordCursor } from '../record-batch.ts';
+import type { Serde } from '../serde.ts';
+import type { OriginClock as OriginClockSpec } from '../topic.ts';
+import type { Pin } from '../time/ledger-records.ts';
+import { OriginClock } from '../time/origin-clock.ts';
+import { TopicWatermark } from '../time/topic-watermark.ts';
+import type { FetchedRecords } from './kafka-client.ts';
+
+/** How a source topic is read. `number` = its place in the roster's list. */
+export interface SourceTopic {
+  readonly name: string;
+  readonly number: number;
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
+  /** Origin topics only. */
+  readonly origin: OriginClockSpec<unknown> | undefined;
+  /** Derived topics only: the tasks that write it. */
+  readonly writers: readonly string[];
+}
+
+interface Chunk {
+  readonly batches: readonly RecordBatch[];
+  readonly nextOffset: bigint;
+  readonly bytes: number;
+}
+
+export class SlotInput {
+  readonly source: SourceTopic;
+  readonly tp: TopicPartition;
+  /** Present for an origin topic. */
+  readonly clock: OriginClock | undefined;
+  /** Present for a derived topic. */
+  readonly ledger: TopicWatermark | undefined;
+  readonly cursor = new RecordCursor();
+  /** Offset of the next record to process; moved over markers, aborted and compacted-away offsets. */
+  position: bigint;
+  /** End of what could be read at the last fetch. */
+  endOffset = 0n;
+  queuedBytes = 0;
+  paused = false;
+  /** Event hour of the last clock pin (TIME.md rule 13). */
+  pinnedHour = -Infinity;
+  #pins: Pin[] = [];
+  #chunks: Chunk[] = [];
+  #batch = 0;
+  #hasRecord = false;
+
+  constructor(source: SourceTopic, partition: number, position: bigint, clock: number) {
+    this.source = source;
+    this.tp = { topic: source.name, partition };
+    this.position = position;
+    this.clock = source.origin === undefined ? undefined : new OriginClock(source.origin.outOfOrdernessMs, clock);
+    this.ledger = source.origin === undefined ? new TopicWatermark(partition, source.writers) : undefined;
+  }
+
+  /** The watermark of this input at its position, ms. */
+  get watermark(): number {
+    return this.clock?.watermark ?? this.ledger?.watermark ?? -Infinity;
+  }
+
+  enqueue(fetched: FetchedRecords): void {
+    this.endOffset = fetched.endOffset;
+    this.queuedBytes += fetched.bytes;
+    this.#chunks.push({ batches: fetched.batches, nextOffset: fetched.nextOffset, bytes: fetched.bytes });
+    if (!this.#hasRecord) this.next();
+  }
+
+  /** Replay: a pin to come. */
+  expectPin(pin: Pin): void {
+    this.#pins.push(pin);
+    this.#pins.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.m - b.m));
+  }
+
+  /** Replay: pins at or before `offset` hold from here on. */
+  applyPins(offset: bigint): void {
+    for (let pin = this.#pins[0]; pin !== undefined && pin.at <= offset; pin = this.#pins[0]) {
+      this.#pins.shift();
+      this.clock?.pin(pin.m);
+    }
+  }
+
+  /** True when `cursor` stands on a record that is to be processed. */
+  get hasRecord(): boolean {
+    return this.#hasRecord;
+  }
+
+  /** The record under the cursor has been processed. */
+  moveOn(): void {
+    this.position = BigInt(this.cursor.offset) + 1n;
+    this.next();
+  }
+
+  /** Moves the cursor to the next record at or after the position; at the end of what was fetched the position moves to its end. */
+  next(): void {
+    for (;;) {
+      if (this.#hasRecord && this.cursor.next()) {
+        if (BigInt(this.cursor.offset) >= this.position) return;
+        continue;
+      }
+      this.#hasRecord = false;
+      const chunk = this.#chunks[0];
+      if (chunk === undefined) return;
+      const batch = chunk.batches[this.#batch];
+      if (batch === undefined) {
+        this.#chunks.shift();
+        this.#batch = 0;
+        this.queuedBytes -= chunk.bytes;
+        if (chunk.nextOffset > this.position) this.position = chunk.nextOffset;
+        continue;
+      }
+      this.#batch++;
+      this.cursor.open(batch);
+      this.#hasRecord = true;
+    }
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * A slot in a process: takes it (fence, read positions, restore), then processes and commits in transactions until it is stopped or lost
+ * (DESIGN section 5).
+ *
+ *   TAKING --> RUNNING --> CLOSED        stop(): commits what is processed, then closes
+ *      ^          |
+ *      +----------+                      fenced, broker away: state is dropped, the slot is taken anew after a backoff
+ */
+import type { Clock } from '../clock.ts';
+import { InvariantError, RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { BatchBuilder } from '../record-batch.ts';
+import type { LedgerBytes, WriterPromise } from '../time/ledger-records.ts';
+import type { FetchedRecords, KafkaAdmin, KafkaClient, KafkaProducer, KafkaReader } from './kafka-client.ts';
+import { ledgerTopicOf, type LedgerReader, type PromiseListener } from './ledger-reader.ts';
+import { restoreStores } from './restore.ts';
+import { type CommitPlan, Slot } from './slot.ts';
+import { makeSlotParts, type Wiring } from './wiring.ts';
+
+/** Limits and intervals of an application's slots. */
+export interface RuntimeOptions {
+  /** A commit is at most this far behind the first record it contains, ms. */
+  readonly commitIntervalMs: number;
+  /** Commits of one slot are at least this far apart, ms. */
+  readonly minCommitIntervalMs: number;
+  readonly maxBatchRecords: number;
+  /** Fetched and not yet processed, per input; beyond it the partition is paused. */
+  readonly maxQueuedBytes: number;
+  /** Event time, ms. */
+  readonly tickMs: number;
+  readonly idleAfterMs: number;
+  readonly transactionTimeoutMs: number;
+}
+
+/** What the runners of a process share. */
+export interface RunnerContext {
+  readonly app: string;
+  readonly client: KafkaClient;
+  readonly admin: KafkaAdmin;
+  readonly reader: KafkaReader;
+  readonly ledger: LedgerReader;
+  readonly wiring: Wiring;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly options: RuntimeOptions;
+  /** An error after which this process must not go on. */
+  onFatal(error: Error): void;
+}
+
+const SLICE_RECORDS = 200;
+const IDLE_MS = 250;
+const BACKOFF_MS = { first: 100, max: 5_000 } as const;
+
+export class SlotRunner implements PromiseListener {
+  readonly partition: number;
+  /** Changelog records applied when the slot was last taken. */
+  restored = 0;
+  commits = 0;
+  readonly #context: RunnerContext;
+  readonly #abort = new AbortController();
+  #loop: Promise<void> | undefined;
+  #slot: Slot | undefined;
+  #producer: KafkaProducer | undefined;
+  #graceful = false;
+  #woken: (() => void) | undefined;
+  #lastCommit = 0;
+  #attempt = 0;
+
+  constructor(context: RunnerContext, partition: number) {
+    this.#context = context;
+    this.partition = partition;
+  }
+
+  /** undefined until the slot has been taken. */
+  get slot(): Slot | undefined {
+    return this.#slot;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Commits what has been processed and closes. */
+  async stop(): Promise<void> {
+    this.#graceful = true;
+    await this.drop();
+  }
+
+  /** The slot belongs to another process now, or to nobody: closes without a commit. */
+  async drop(): Promise<void> {
+    this.#abort.abort();
+    this.wake();
+    await this.#loop;
+  }
+
+  enqueue(fetched: FetchedRecords): void {
+    if (this.#slot === undefined) return;
+    this.#slot.enqueue(fetched);
+    for (const input of this.#slot.inputs) {
+      if (input.paused || input.queuedBytes <= this.#context.options.maxQueuedBytes) continue;
+      input.paused = true;
+      this.#context.reader.pause(input.tp);
+    }
+    this.wake();
+  }
+
+  receive(promise: WriterPromise): void {
+    this.#slot?.receive(promise);
+  }
+
+  wake(): void {
+    this.#woken?.();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      try {
+        await this.#take();
+        await this.#work();
+      } catch (error) {
+        await this.#release();
+        if (!this.#mayTakeAgain(error)) return;
+        const delay = Math.min(BACKOFF_MS.max, BACKOFF_MS.first * 2 ** this.#attempt++);
+        await this.#context.clock.sleep(delay * (0.5 + 0.5 * ((this.partition * 0.37) % 1)), this.#abort.signal);
+      }
+    }
+    await this.#release();
+  }
+
+  #mayTakeAgain(error: unknown): boolean {
+    if (this.#abort.signal.aborted) return true;
+    const { logger, onFatal } = this.#context;
+    const again = error instanceof TaskMigratedError || error instanceof RetriableError || error instanceof TaskCorruptedError;
+    const code = error instanceof SluiceError ? error.code : 'SLC_BUG';
+    if (again && code !== 'SLC_TASK_OFFSET_OUT_OF_RANGE') {
+      logger.warn({ slot: this.partition, code }, `slot ${this.partition}: ${error.message}; taking it anew`);
+      return true;
+    }
+    onFatal(error instanceof Error ? error : new InvariantError('SLC_BUG', String(error)));
+    return false;
+  }
+
+  async #take(): Promise<void> {
+    const { app, client, admin, ledger, wiring, options, reader, logger } = this.#context;
+    const producer = await client.producer({
+      transactionalId: `${app}-${this.partition}`,
+      transactionTimeoutMs: options.transactionTimeoutMs,
+    });
+    this.#producer = producer;
+    // Fence first: only then are committed offsets, changelogs and ledger the last word of whoever had the slot.
+    await producer.fence();
+    const positions = await this.#positions();
+    const { tasks, inputs, collector } = makeSlotParts(wiring, this.partition, (topic) => {
+      return positions.get(topic) ?? { offset: 0n, clock: -Infinity };
+    });
+    const stores = tasks.flatMap((task) =>
+      [...task.stores.values()].map((store) => ({ store, topic: wiring.names.changelogs.get(store.name) ?? '' })),
+    );
+    this.restored = await restoreStores(client, admin, this.partition, stores, this.#abort.signal);
+    const [end] = await admin.offsets([{ topic: ledgerTopicOf(app), partition: 0 }], { committed: true });
+    await Promise.race([ledger.caughtUp(end?.end ?? 0n), aborted(this.#abort.signal)]);
+    const mine = new Set(tasks.map((task) => task.name));
+    const said = ledger.promises((promise) => mine.has(promise.writer));
+    const { tickMs, idleAfterMs } = options;
+    this.#slot = new Slot({ partition: this.partition, inputs, tasks, collector, said, options: { tickMs, idleAfterMs } });
+    ledger.listen(this);
+    for (const input of inputs) reader.seek(input.tp, input.position);
+    logger.info({ slot: this.partition, restored: this.restored }, `slot ${this.partition} taken, ${this.restored} changelog records restored`);
+  }
+
+  async #positions(): Promise<Map<string, { offset: bigint; clock: number }>> {
+    const { app, admin, wiring } = this.#context;
+    const topics = wiring.topology.subTopologies
+      .filter((sub) => this.partition < sub.partitions)
+      .flatMap((sub) => sub.sources.map((source) => source.topic.name));
+    const partitions = [...new Set(topics)].map((topic) => ({ topic, partition: this.partition }));
+    const starts = await admin.offsets(partitions, { committed: true });
+    const positions = new Map<string, { offset: bigint; clock: number }>();
+    for (const [i, { topic }] of partitions.entries()) positions.set(topic, { offset: starts[i]?.start ?? 0n, clock: -Infinity });
+    for (const committed of await admin.committedOffsets(app, partitions)) {
+      positions.set(committed.topic, { offset: committed.offset, clock: clockOf(committed.metadata) });
+    }
+    return positions;
+  }
+
+  async #work(): Promise<void> {
+    const slot = this.#slot;
+    if (slot === undefined) return;
+    while (!this.#abort.signal.aborted) {
+      const { count, wait } = slot.process(SLICE_RECORDS);
+      this.#resume(slot);
+      slot.takeHints(this.#context.ledger.hints, this.#context.clock.now());
+      slot.advance();
+      if (wait !== undefined) await Promise.race([wait.catch(() => undefined), aborted(this.#abort.signal)]);
+      if (this.#isCommitDue(slot)) await this.#commit(slot);
+      if (count > 0) await new Promise((resolve) => setImmediate(resolve));
+      else await this.#idle();
+    }
+    if (this.#graceful) await this.#commit(slot);
+  }
+
+  #isCommitDue(slot: Slot): boolean {
+    const { commitIntervalMs, minCommitIntervalMs, maxBatchRecords } = this.#context.options;
+    const since = this.#context.clock.now() - this.#lastCommit;
+    if (slot.processed >= maxBatchRecords || since >= commitIntervalMs) return true;
+    return !slot.hasRecords && since >= minCommitIntervalMs;
+  }
+
+  async #commit(slot: Slot): Promise<void> {
+    this.#lastCommit = this.#context.clock.now();
+    const plan = slot.takeCommit();
+    const producer = this.#producer;
+    if (plan === undefined || producer === undefined) return;
+    await producer.begin();
+    await this.#send(producer, plan);
+    await producer.commit();
+    this.commits++;
+    this.#attempt = 0;
+  }
+
+  /** Data, then after its acks the ledger (its promises name the offsets behind the data), then the positions: one transaction. */
+  async #send(producer: KafkaProducer, plan: CommitPlan): Promise<void> {
+    const { app } = this.#context;
+    const results = plan.collected.batches.length > 0 ? await producer.send(plan.collected.batches) : [];
+    const ledger = plan.ledger(results);
+    if (ledger.length > 0) await producer.send(ledgerBatches(app, ledger, this.#context.clock.now()));
+    if (plan.offsets.length > 0) await producer.sendOffsets(app, plan.offsets);
+  }
+
+  #resume(slot: Slot): void {
+    for (const input of slot.inputs) {
+      if (!input.paused || input.queuedBytes > this.#context.options.maxQueuedBytes / 2) continue;
+      input.paused = false;
+      this.#context.reader.resume(input.tp);
+    }
+  }
+
+  /** Until something arrives, or it is time to look at clocks and commits again. */
+  async #idle(): Promise<void> {
+    if (this.#slot?.hasRecords === true) return;
+    const abort = new AbortController();
+    const woken = new Promise<void>((resolve) => {
+      this.#woken = resolve;
+    });
+    const pending = (this.#slot?.processed ?? 0) > 0;
+    const wait = pending ? this.#context.options.minCommitIntervalMs : IDLE_MS;
+    await Promise.race([woken, this.#context.clock.sleep(wait, abort.signal)]);
+    this.#woken = undefined;
+    abort.abort();
+  }
+
+  async #release(): Promise<void> {
+    this.#context.ledger.unlisten(this);
+    for (const input of this.#slot?.inputs ?? []) this.#context.reader.remove(input.tp);
+    this.#slot = undefined;
+    const producer = this.#producer;
+    this.#producer = undefined;
+    await producer?.close().catch(() => undefined);
+  }
+}
+
+function ledgerBatches(app: string, records: readonly LedgerBytes[], now: number): { topic: string; partition: number; batch: BatchBuilder }[] {
+  const batch = new BatchBuilder();
+  for (const { key, value } of records) batch.append(key, value, now);
+  return [{ topic: ledgerTopicOf(app), partition: 0, batch }];
+}
+
+function clockOf(metadata: string | null): number {
+  if (metadata === null || metadata === '') return -Infinity;
+  const { w } = JSON.parse(metadata) as { w?: number };
+  return w ?? -Infinity;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,229 @@
+/**
+ * A slot: all stage tasks of one partition number in this process, read and committed together. This is the synchronous core: records in, what to
+ * commit out. slot-runner.ts gives it its transactions, the TopologyTestDriver its virtual time.
+ */
+import { NotReadyError } from '../errors.ts';
+import { encodePin, encodePromise, type LedgerBytes, type Pin, type WriterPromise } from '../time/ledger-records.ts';
+import { CurrentTime } from '../time/record-time.ts';
+import type { CommittedOffset, FetchedRecords, SendResult } from './kafka-client.ts';
+import type { HintView } from './hints.ts';
+import { readRecord } from './read-record.ts';
+import type { RecordCollector, WriterEnd } from './record-collector.ts';
+import type { SlotInput } from './slot-input.ts';
+import type { Task } from './task.ts';
+
+/** Options of a slot that the test driver sets differently from the runtime. */
+export interface SlotOptions {
+  /** A promise or a hint moves in steps of this, ms of event time. */
+  readonly tickMs: number;
+  /** A hint writer silent for this long no longer counts, ms of wall clock. */
+  readonly idleAfterMs: number;
+}
+
+/** What one commit writes besides the collected batches. */
+export interface CommitPlan {
+  readonly collected: ReturnType<RecordCollector['take']>;
+  readonly offsets: CommittedOffset[];
+  /** Ledger records, made once the batches' offsets are known. */
+  ledger(results: readonly SendResult[]): LedgerBytes[];
+}
+
+const EVENT_HOUR_MS = 3_600_000;
+
+export class Slot {
+  readonly partition: number;
+  readonly inputs: readonly SlotInput[];
+  readonly tasks: readonly Task[];
+  readonly #byTopic = new Map<string, { input: SlotInput; readers: Task[] }>();
+  readonly #collector: RecordCollector;
+  readonly #options: SlotOptions;
+  readonly #time = new CurrentTime();
+  readonly #ends = new Map<string, bigint[]>();
+  readonly #said: Map<string, number>;
+  readonly #committed = new Map<SlotInput, bigint>();
+  #pins: Pin[] = [];
+  #processed = 0;
+
+  /** `said` = per `writer|topic` what the ledger holds already; `ends` likewise. */
+  constructor(options: {
+    readonly partition: number;
+    readonly inputs: readonly SlotInput[];
+    readonly tasks: readonly Task[];
+    readonly collector: RecordCollector;
+    readonly said: ReadonlyMap<string, WriterPromise>;
+    readonly options: SlotOptions;
+  }) {
+    this.partition = options.partition;
+    this.inputs = options.inputs;
+    this.tasks = options.tasks;
+    this.#collector = options.collector;
+    this.#options = options.options;
+    this.#said = new Map([...options.said].map(([id, promise]) => [id, promise.m]));
+    for (const [id, promise] of options.said) this.#ends.set(id, [...promise.ends]);
+    for (const input of this.inputs) {
+      const readers = this.tasks.filter((task) => task.reads(input.source.name));
+      this.#byTopic.set(input.source.name, { input, readers });
+      this.#committed.set(input, input.position);
+    }
+  }
+
+  /** Records processed since the last commit. */
+  get processed(): number {
+    return this.#processed;
+  }
+
+  get hasRecords(): boolean {
+    return this.inputs.some((input) => input.hasRecord);
+  }
+
+  enqueue(fetched: FetchedRecords): void {
+    this.#byTopic.get(fetched.topic)?.input.enqueue(fetched);
+  }
+
+  /** A promise read from the ledger, for every slot. */
+  receive(promise: WriterPromise): void {
+    this.#byTopic.get(promise.topic)?.input.ledger?.receive(promise);
+  }
+
+  /**
+   * Processes at most `max` records, each time the one with the smallest timestamp among the heads of the partitions. Returns how many; when a
+   * record needs a schema that is not there yet, `wait` says for what, and nothing is lost.
+   */
+  process(max: number): { readonly count: number; readonly wait?: Promise<void> } {
+    let count = 0;
+    while (count < max) {
+      const input = this.#nextInput();
+      if (input === undefined) break;
+      try {
+        this.#processOne(input);
+      } catch (error) {
+        if (error instanceof NotReadyError) return { count, wait: error.ready };
+        throw error;
+      }
+      input.moveOn();
+      count++;
+    }
+    this.#processed += count;
+    return { count };
+  }
+
+  #nextInput(): SlotInput | undefined {
+    let next: SlotInput | undefined;
+    let least = Infinity;
+    for (const input of this.inputs) {
+      if (!input.hasRecord) continue;
+      const timestamp = input.cursor.timestamp;
+      if (next === undefined || timestamp < least) [next, least] = [input, timestamp];
+    }
+    return next;
+  }
+
+  #processOne(input: SlotInput): void {
+    input.applyPins(BigInt(input.cursor.offset));
+    const record = readRecord(input, this.#time, this.#deadLetters(input));
+    if (record === undefined) return;
+    for (const task of this.#byTopic.get(input.source.name)?.readers ?? []) {
+      task.process(input.source.name, record, this.#time, input.cursor);
+    }
+  }
+
+  #deadLetters(input: SlotInput): readonly Task[] {
+    return this.#byTopic.get(input.source.name)?.readers ?? [];
+  }
+
+  /** Live: a hint becomes a pin at the slot's position (TIME.md rule 3). Returns whether a clock moved. */
+  takeHints(hints: HintView, now: number): boolean {
+    let moved = false;
+    for (const input of this.inputs) {
+      if (input.clock === undefined || input.hasRecord) continue;
+      const { topic, partition } = input.tp;
+      const m = hints.reached(topic, partition, input.position, now, this.#options.idleAfterMs);
+      if (m === undefined || m < input.clock.watermark + this.#options.tickMs) continue;
+      this.pin({ topic, partition, at: input.position, m });
+      moved = true;
+    }
+    return moved;
+  }
+
+  /** Fixes a clock at the present position; it is committed with it. */
+  pin(pin: Pin): void {
+    this.#byTopic.get(pin.topic)?.input.clock?.pin(pin.m);
+    this.#pins.push(pin);
+  }
+
+  /** Replay: a pin of the recorded run, applied when the position reaches it. Call it before the first record. */
+  replayPin(pin: Pin): void {
+    this.#byTopic.get(pin.topic)?.input.expectPin(pin);
+  }
+
+  /** Hands the watermarks down through all tasks; finals may come out. */
+  advance(): void {
+    for (const input of this.inputs) {
+      input.ledger?.advance(input.position);
+      input.applyPins(input.position);
+    }
+    for (const task of this.tasks) task.advance((topic) => this.#byTopic.get(topic)?.input.watermark ?? -Infinity);
+  }
+
+  /** Everything for one commit, or undefined when there is nothing to say. */
+  takeCommit(): CommitPlan | undefined {
+    for (const task of this.tasks) task.flush();
+    this.#pinHours();
+    const promises = this.tasks.flatMap((task) => this.#newPromises(task));
+    const moved = this.inputs.filter((input) => input.position !== this.#committed.get(input));
+    if (this.#collector.records === 0 && promises.length === 0 && this.#pins.length === 0 && moved.length === 0) return undefined;
+    for (const task of this.tasks) task.takeChangelog(this.#collector);
+    const collected = this.#collector.take();
+    const pins = this.#pins.map(encodePin);
+    const offsets = moved.map((input) => this.#offsetOf(input));
+    this.#pins = [];
+    this.#processed = 0;
+    const ledger = (results: readonly SendResult[]): LedgerBytes[] => {
+      for (const end of collected.ends(results)) this.#moveEnd(end);
+      return [...pins, ...promises.map((promise) => encodePromise({ ...promise, ends: this.#endsOf(promise) }))];
+    };
+    return { collected, offsets, ledger };
+  }
+
+  /** TIME.md rule 13: a slot pins its own clock once per event hour. It changes nothing; a replay may start there. */
+  #pinHours(): void {
+    for (const input of this.inputs) {
+      if (input.clock === undefined) continue;
+      const hour = Math.floor(input.clock.watermark / EVENT_HOUR_MS);
+      if (hour <= input.pinnedHour || !Number.isFinite(hour)) continue;
+      input.pinnedHour = hour;
+      this.#pins.push({ ...input.tp, at: input.position, m: input.clock.watermark });
+    }
+  }
+
+  #newPromises(task: Task): { writer: string; topic: string; m: number }[] {
+    const promises: { writer: string; topic: string; m: number }[] = [];
+    for (const [topic, watermark] of task.outputWatermarks()) {
+      const m = Math.floor(watermark / this.#options.tickMs) * this.#options.tickMs;
+      const id = `${task.name}|${topic}`;
+      if (!(m > (this.#said.get(id) ?? -Infinity))) continue;
+      this.#said.set(id, m);
+      promises.push({ writer: task.name, topic, m });
+    }
+    return promises;
+  }
+
+  #offsetOf(input: SlotInput): CommittedOffset {
+    this.#committed.set(input, input.position);
+    const watermark = input.clock?.watermark ?? -Infinity;
+    const metadata = Number.isFinite(watermark) ? JSON.stringify({ w: watermark }) : '';
+    return { ...input.tp, offset: input.position, metadata };
+  }
+
+  #moveEnd(end: WriterEnd): void {
+    const id = `${end.writer}|${end.topic}`;
+    let ends = this.#ends.get(id);
+    if (ends === undefined) this.#ends.set(id, (ends = []));
+    while (ends.length <= end.partition) ends.push(0n);
+    ends[end.partition] = end.end;
+  }
+
+  #endsOf(promise: { readonly writer: string; readonly topic: string }): bigint[] {
+    return this.#ends.get(`${promise.writer}|${promise.topic}`) ?? [];
+  }
+}

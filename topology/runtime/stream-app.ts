@@ -1,0 +1,189 @@
+/**
+ * An application in one process: joins the group, reads for the slots that it is given, runs them, and stops in order.
+ * Any number of processes run the same application; Kafka shares the slots out.
+ */
+import { type Clock, systemClock } from '../clock.ts';
+import type { Topology } from '../dsl/topology.ts';
+import { RetriableError, SluiceError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { SerdeFactory } from '../serde.ts';
+import type { GroupMembership, KafkaAdmin, KafkaClient, KafkaReader } from './kafka-client.ts';
+import { LedgerReader } from './ledger-reader.ts';
+import { updateRoster } from './roster.ts';
+import { type RunnerContext, type RuntimeOptions, SlotRunner } from './slot-runner.ts';
+import { type StageStats, stageStats } from './stage-stats.ts';
+import { topicsOf } from './app-topics.ts';
+import { numberedNames, wire } from './wiring.ts';
+
+/** What a StreamApp needs. `options` overrides DEFAULT_RUNTIME_OPTIONS. */
+export interface StreamAppConfig {
+  readonly client: KafkaClient;
+  readonly topology: Topology;
+  readonly serdes: SerdeFactory;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly options?: Partial<RuntimeOptions>;
+  readonly sessionTimeoutMs?: number;
+  /** Called once when this process must not go on; the caller exits. */
+  onFatal(error: Error): void;
+}
+
+/** A running application. */
+export interface StreamApp {
+  /** Slots held, records restored and commits made by this process. */
+  stats(): { readonly stages: StageStats[]; readonly slots: number[]; readonly restored: number; readonly commits: number };
+  /** Commits what is processed, leaves the group. At most a few seconds while the broker answers. */
+  stop(): Promise<void>;
+}
+
+/** Intervals and limits of DESIGN section 5. */
+export const DEFAULT_RUNTIME_OPTIONS: RuntimeOptions = {
+  commitIntervalMs: 100,
+  minCommitIntervalMs: 10,
+  maxBatchRecords: 5_000,
+  maxQueuedBytes: 4 * 2 ** 20,
+  tickMs: 1_000,
+  idleAfterMs: 60_000,
+  transactionTimeoutMs: 15_000,
+};
+
+const POLL_MS = 100;
+const SESSION_TIMEOUT_MS = 10_000;
+const START_BACKOFF_MS = 1_000;
+
+/**
+ * Starts an application: creates its topics, then takes the slots that the group gives it. Waits, saying for what, while the broker or the registry
+ * is away. Rejects with ConfigError or TopologyError for what a person has to mend.
+ */
+export async function startStreamApp(config: StreamAppConfig): Promise<StreamApp> {
+  const app = new RunningApp(config);
+  await app.start();
+  return app;
+}
+
+class RunningApp implements StreamApp {
+  readonly #config: StreamAppConfig;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  readonly #runners = new Map<number, SlotRunner>();
+  #context: RunnerContext | undefined;
+  #membership: GroupMembership | undefined;
+  #polling: Promise<void> | undefined;
+  #changes: Promise<void> = Promise.resolve();
+
+  constructor(config: StreamAppConfig) {
+    this.#config = config;
+    this.#clock = config.clock ?? systemClock;
+  }
+
+  async start(): Promise<void> {
+    const { client, topology, logger } = this.#config;
+    const admin = await this.#until('Kafka', () => client.admin());
+    await this.#until('Kafka', () => admin.ensureTopics(topicsOf(topology)));
+    const ledger = new LedgerReader(client, topology.app, this.#clock, logger);
+    ledger.start();
+    const { app, epoch } = topology;
+    const names = numberedNames(topology);
+    const roster = await this.#until('Kafka', () =>
+      updateRoster({ client, admin, ledger, clock: this.#clock, app, epoch, names }),
+    );
+    const wiring = await this.#until('the schema registry', () => wire(topology, this.#config.serdes, roster));
+    const reader = await this.#until('Kafka', () => client.reader({ committed: true, maxBytesPerPartition: 2 ** 20 }));
+    const options = { ...DEFAULT_RUNTIME_OPTIONS, ...this.#config.options };
+    const { onFatal } = this.#config;
+    this.#context = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options, onFatal };
+    this.#polling = this.#poll(reader);
+    await this.#join(admin);
+  }
+
+  async #join(admin: KafkaAdmin): Promise<void> {
+    const { client, topology, logger, onFatal } = this.#config;
+    const topics = [...new Set(topology.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic.name)))];
+    this.#membership = await this.#until('Kafka', () =>
+      client.join({
+        group: topology.app,
+        topics,
+        epoch: topology.epoch,
+        sessionTimeoutMs: this.#config.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
+        onAssigned: (partitions, { otherEpochs }) => {
+          if (otherEpochs.length > 0) {
+            logger.error(
+              { code: 'SLC_APP_OTHER_EPOCH', epochs: otherEpochs },
+              'members of this application run another topology; stop the old version before the new one starts',
+            );
+          }
+          this.#changes = this.#changes.then(() => this.#assign(partitions));
+        },
+        onLost: (error) => {
+          logger.warn({ reason: error.message }, 'the membership of the group is lost; joining again');
+          this.#changes = this.#changes
+            .then(() => this.#assign([]))
+            .then(() => this.#join(admin))
+            .catch(onFatal);
+        },
+      }),
+    );
+  }
+
+  async #assign(partitions: readonly number[]): Promise<void> {
+    const context = this.#context;
+    if (context === undefined || this.#abort.signal.aborted) return;
+    const lost = [...this.#runners.values()].filter((runner) => !partitions.includes(runner.partition));
+    await Promise.all(lost.map((runner) => runner.drop()));
+    for (const runner of lost) this.#runners.delete(runner.partition);
+    for (const partition of partitions) {
+      if (this.#runners.has(partition)) continue;
+      const runner = new SlotRunner(context, partition);
+      this.#runners.set(partition, runner);
+      runner.start();
+    }
+  }
+
+  async #poll(reader: KafkaReader): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      try {
+        for (const fetched of await reader.poll(POLL_MS)) this.#runners.get(fetched.partition)?.enqueue(fetched);
+      } catch (error) {
+        if (!(error instanceof SluiceError)) return this.#config.onFatal(error as Error);
+        if (!(error instanceof RetriableError)) return this.#config.onFatal(error);
+        this.#config.logger.warn({ code: error.code }, `reading: ${error.message}; trying again`);
+        await this.#clock.sleep(START_BACKOFF_MS, this.#abort.signal);
+      }
+    }
+  }
+
+  /** Again and again, with a word about it, until it works; only for what may be away. */
+  async #until<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+    for (let nth = 1; ; nth++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof RetriableError) || this.#abort.signal.aborted) throw error;
+        this.#config.logger.warn({ code: error.code, attempt: nth }, `waiting for ${what}: ${error.message}`);
+        await this.#clock.sleep(Math.min(5_000, START_BACKOFF_MS * nth), this.#abort.signal);
+      }
+    }
+  }
+
+  stats(): ReturnType<StreamApp['stats']> {
+    const runners = [...this.#runners.values()];
+    const slots = runners.flatMap((runner) => runner.slot ?? []);
+    return {
+      stages: stageStats(this.#config.topology, slots),
+      slots: runners.map((runner) => runner.partition),
+      restored: runners.reduce((sum, runner) => sum + runner.restored, 0),
+      commits: runners.reduce((sum, runner) => sum + runner.commits, 0),
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#changes;
+    await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
+    await this.#membership?.leave();
+    await this.#polling;
+    await this.#context?.reader.close();
+    await this.#context?.ledger.stop();
+    await this.#context?.admin.close();
+  }
+}

@@ -1,0 +1,135 @@
+/** Where the tasks of a slot write: sinks and repartition topics, late and dead-letter topics. Everything goes into the slot's collector. */
+import type { GraphNode } from '../dsl/graph.ts';
+import type { LateDetail } from '../dsl/node.ts';
+import { InvariantError, RecordError } from '../errors.ts';
+import { partitionFor } from '../partitioner.ts';
+import type { AnyRecord } from '../record.ts';
+import type { RecordCursor, RecordHeader } from '../record-batch.ts';
+import type { Serde } from '../serde.ts';
+import { keyBytes, keyKind, keyText } from '../state/key-codec.ts';
+import { encodeValue } from '../state/value-codec.ts';
+import { encodeTime, TIME_HEADER } from '../time/time-header.ts';
+import type { RecordTime } from '../time/record-time.ts';
+import { KEY_KIND_HEADER } from './read-record.ts';
+import type { RecordCollector } from './record-collector.ts';
+
+/** A topic that a node writes. `valueSerde` undefined: a repartition topic, values in the engine's own codec. */
+export interface SinkTarget {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly valueSerde: Serde<unknown> | undefined;
+}
+
+/** Names and numbers that the tasks of an application share. */
+export interface OutputNames {
+  readonly targets: ReadonlyMap<GraphNode, SinkTarget>;
+  readonly changelogs: ReadonlyMap<string, string>;
+  readonly storeNumbers: ReadonlyMap<string, number>;
+}
+
+const encoder = new TextEncoder();
+
+/** The late topic of a stage. */
+export const lateTopicOf = (stage: string): string => `${stage}.late`;
+/** The dead-letter topic of a stage. */
+export const deadLetterTopicOf = (stage: string): string => `${stage}.dlq`;
+
+export class TaskOutput {
+  readonly #collector: RecordCollector;
+  readonly #names: OutputNames;
+  readonly #partition: number;
+
+  constructor(collector: RecordCollector, names: OutputNames, partition: number) {
+    this.#collector = collector;
+    this.#names = names;
+    this.#partition = partition;
+  }
+
+  isSink(node: GraphNode): boolean {
+    return this.#names.targets.has(node);
+  }
+
+  /** The topic whose watermark a node's task promises; undefined for nodes that write none. */
+  derivedTopicOf(node: GraphNode): string | undefined {
+    return this.#names.targets.get(node)?.topic;
+  }
+
+  changelogOf(store: string): string {
+    const topic = this.#names.changelogs.get(store);
+    if (topic === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `store ${store} has no changelog`);
+    return topic;
+  }
+
+  storeNumber(store: string): number {
+    return this.#names.storeNumbers.get(store) ?? 0;
+  }
+
+  /** Writes a record under its key's partition. RecordError for keys and values that cannot be written. */
+  send(node: GraphNode, record: AnyRecord, time: RecordTime, writer: string): void {
+    const target = this.#names.targets.get(node);
+    if (target === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `${node.name} writes no topic`);
+    if (record.key === null || record.key === undefined) {
+      throw new RecordError('SLC_RECORD_KEY', `a record for ${target.topic} has no key`, { hint: 'give it one with keyBy()' });
+    }
+    const key = keyBytes(record.key);
+    const headers: RecordHeader[] = [[TIME_HEADER, encodeTime(time)]];
+    let value: Uint8Array | null = null;
+    if (target.valueSerde === undefined) {
+      const kind = keyKind(record.key);
+      if (kind !== undefined) headers.push([KEY_KIND_HEADER, encoder.encode(kind)]);
+      if (record.value !== null && record.value !== undefined) value = encodeValue(record.value);
+    } else if (record.value !== null && record.value !== undefined) {
+      value = target.valueSerde.serialize(record.value);
+    }
+    const partition = partitionFor(key, target.partitions);
+    this.#collector.add(target.topic, partition, { key, value, timestamp: record.timestamp, headers }, writer);
+  }
+
+  /** A late record: JSON with the record, the window, how late and why. */
+  late(stage: string, record: AnyRecord, time: RecordTime, detail: LateDetail): void {
+    const key = record.key === null || record.key === undefined ? null : keyText(record.key);
+    const value = {
+      stage,
+      reason: detail.reason,
+      latenessMs: detail.latenessMs,
+      windowStart: detail.windowStart ?? null,
+      windowEnd: detail.windowEnd ?? null,
+      key,
+      value: record.value,
+      timestamp: record.timestamp,
+      originWatermark: time.originWatermark,
+    };
+    const bytes = key === null ? null : encoder.encode(key);
+    const late = { key: bytes, value: encodeValue(value), timestamp: record.timestamp };
+    this.#collector.add(lateTopicOf(stage), this.#partition, late);
+  }
+
+  /** A record as it was read: original bytes, and in the headers where it came from and what happened. */
+  deadLetter(stage: string, topic: string, cursor: RecordCursor, error: RecordError): void {
+    const headers = describeFailure(stage, error);
+    headers.push(['source.topic', encoder.encode(topic)]);
+    headers.push(['source.partition', encoder.encode(String(this.#partition))]);
+    headers.push(['source.offset', encoder.encode(String(cursor.offset))]);
+    const record = { key: cursor.keyBytes(), value: cursor.valueBytes(), timestamp: cursor.timestamp, headers };
+    this.#collector.add(deadLetterTopicOf(stage), this.#partition, record);
+  }
+
+  /** A record that waited in the engine: its value as JSON, its coordinate says where it came from. */
+  deadLetterRecord(stage: string, record: AnyRecord, time: RecordTime, error: RecordError): void {
+    const headers = describeFailure(stage, error);
+    headers.push(['source.coordinate', encoder.encode(time.coordinate.toString('hex'))]);
+    const key = record.key === null || record.key === undefined ? null : keyBytes(record.key);
+    const value = record.value === null || record.value === undefined ? null : encodeValue(record.value);
+    this.#collector.add(deadLetterTopicOf(stage), this.#partition, { key, value, timestamp: record.timestamp, headers });
+  }
+}
+
+function describeFailure(stage: string, error: RecordError): RecordHeader[] {
+  const cause = error.cause instanceof Error ? error.cause : error;
+  return [
+    ['stage', encoder.encode(stage)],
+    ['code', encoder.encode(error.code)],
+    ['reason', encoder.encode(error.message)],
+    ['stack', encoder.encode((cause.stack ?? '').slice(0, 4_000))],
+  ];
+}

@@ -1,0 +1,218 @@
+/**
+ * One task: the nodes of a sub-topology at work on one partition. Synchronous. An exception in a node concerns one record, which goes to the
+ * dead-letter topic; a breach of an invariant stops the task.
+ */
+import type { NodeContext, Processor } from '../dsl/node.ts';
+import type { GraphNode } from '../dsl/graph.ts';
+import type { SubTopology } from '../dsl/topology.ts';
+import { InvariantError, RecordError } from '../errors.ts';
+import type { AnyRecord } from '../record.ts';
+import type { RecordCursor } from '../record-batch.ts';
+import type { StateStore } from '../state/store.ts';
+import type { RecordTime } from '../time/record-time.ts';
+import type { RecordCollector } from './record-collector.ts';
+import type { SlotInput } from './slot-input.ts';
+import type { TaskOutput } from './task-output.ts';
+
+interface RunningNode {
+  readonly node: GraphNode;
+  readonly children: { readonly at: RunningNode; readonly parent: number }[];
+  readonly parents: RunningNode[];
+  processor: Processor<unknown>;
+  /** Watermark of its input and of its output, ms. */
+  input: number;
+  output: number;
+}
+
+/** What a task counts, for people. */
+export interface TaskCounts {
+  records: number;
+  late: number;
+  dropped: number;
+  deadLetters: number;
+}
+
+export class Task {
+  readonly name: string;
+  readonly stage: string;
+  readonly sub: SubTopology;
+  readonly counts: TaskCounts = { records: 0, late: 0, dropped: 0, deadLetters: 0 };
+  readonly stores = new Map<string, StateStore>();
+  readonly #nodes: RunningNode[] = [];
+  readonly #sources = new Map<string, RunningNode[]>();
+  readonly #output: TaskOutput;
+  readonly #partition: number;
+  #time: RecordTime | undefined;
+  #cursor: RecordCursor | undefined;
+  #sourceTopic = '';
+
+  constructor(sub: SubTopology, partition: number, output: TaskOutput, makeStore: (name: string) => StateStore) {
+    this.sub = sub;
+    this.stage = sub.stage;
+    this.name = `${sub.stage}/${partition}`;
+    this.#partition = partition;
+    this.#output = output;
+    for (const spec of sub.stores) this.stores.set(spec.name, makeStore(spec.name));
+    const running = new Map<GraphNode, RunningNode>();
+    for (const node of sub.nodes) {
+      const parents = node.parents.flatMap((parent) => running.get(parent) ?? []);
+      const each: RunningNode = { node, children: [], parents, processor: IDLE, input: -Infinity, output: -Infinity };
+      for (const [index, parent] of node.parents.entries()) running.get(parent)?.children.push({ at: each, parent: index });
+      running.set(node, each);
+      this.#nodes.push(each);
+    }
+    for (const source of sub.sources) {
+      const nodes = source.nodes.flatMap((node) => running.get(node) ?? []);
+      this.#sources.set(source.topic.name, nodes);
+    }
+    for (const each of this.#nodes) each.processor = this.#start(each);
+  }
+
+  reads(topic: string): boolean {
+    return this.#sources.has(topic);
+  }
+
+  process(topic: string, record: AnyRecord, time: RecordTime, cursor: RecordCursor): void {
+    this.counts.records++;
+    this.#time = time;
+    this.#cursor = cursor;
+    this.#sourceTopic = topic;
+    for (const source of this.#sources.get(topic) ?? []) this.#run(source, record, 0);
+    this.#cursor = undefined;
+  }
+
+  /** `watermarkOf` gives the watermark of a source topic in this slot, ms. Goes down in topological order. */
+  advance(watermarkOf: (topic: string) => number): void {
+    for (const each of this.#nodes) {
+      let input = Infinity;
+      if (each.parents.length === 0) input = watermarkOf(each.node.topic?.name ?? '');
+      for (const parent of each.parents) if (parent.output < input) input = parent.output;
+      if (input > each.input) each.input = input;
+      each.processor.advance?.(each.input);
+      const output = each.processor.outputWatermark?.() ?? each.input;
+      if (output > each.output) each.output = output;
+    }
+  }
+
+  /** Before a commit: coalesced updates leave, in topological order. */
+  flush(): void {
+    for (const each of this.#nodes) each.processor.flush?.();
+  }
+
+  /** Per written topic the promise that could be made now, ms. */
+  outputWatermarks(): Map<string, number> {
+    const promises = new Map<string, number>();
+    for (const { node, input } of this.#nodes) {
+      const topic = this.#output.derivedTopicOf(node);
+      if (topic !== undefined) promises.set(topic, Math.min(input, promises.get(topic) ?? Infinity));
+    }
+    return promises;
+  }
+
+  /** Least output watermark of the task's nodes, ms: for people. */
+  get watermark(): number {
+    return Math.min(Infinity, ...this.#nodes.filter((each) => each.parents.length === 0).map((each) => each.output));
+  }
+
+  takeChangelog(collector: RecordCollector): void {
+    for (const store of this.stores.values()) {
+      const topic = this.#output.changelogOf(store.name);
+      for (const change of store.takeChanges()) collector.add(topic, this.#partition, change);
+    }
+  }
+
+  /** A record that could not even be read, with its original bytes. */
+  deadLetterRaw(input: SlotInput, error: RecordError): void {
+    this.counts.deadLetters++;
+    this.#output.deadLetter(this.stage, input.tp.topic, input.cursor, error);
+  }
+
+  #start(each: RunningNode): Processor<unknown> {
+    const { node } = each;
+    if (this.#output.isSink(node)) return { process: (record) => this.#send(node, record as AnyRecord) };
+    if (node.create === undefined) return { process: (record) => this.#pass(each, record as AnyRecord) };
+    return node.create(this.#context(each), (record: unknown) => this.#pass(each, record as AnyRecord));
+  }
+
+  #send(node: GraphNode, record: AnyRecord): void {
+    this.#output.send(node, record, this.#now(), this.name);
+  }
+
+  #pass(each: RunningNode, record: AnyRecord): void {
+    for (const child of each.children) this.#run(child.at, record, child.parent);
+  }
+
+  /** Never throws for a record's own failure: what is upstream (an RxJS operator, perhaps) has nothing to do with it. */
+  #run(each: RunningNode, record: AnyRecord, parent: number): void {
+    try {
+      each.processor.process(record, parent);
+    } catch (error) {
+      if (isFatal(error)) throw error;
+      this.#failed(each.node, record, this.#now(), error);
+    }
+  }
+
+  #failed(node: GraphNode, record: AnyRecord, time: RecordTime, error: unknown): void {
+    this.counts.deadLetters++;
+    const failure =
+      error instanceof RecordError
+        ? error
+        : new RecordError('SLC_RECORD_PROCESS', `${this.stage} / ${node.name}: ${messageOf(error)}`, { cause: error });
+    if (this.#cursor === undefined) this.#output.deadLetterRecord(this.stage, record, time, failure);
+    else this.#output.deadLetter(this.stage, this.#sourceTopic, this.#cursor, failure);
+  }
+
+  #now(): RecordTime {
+    if (this.#time === undefined) throw new InvariantError('SLC_BUG_NO_TIME', `${this.name}: a record was emitted outside of processing`);
+    return this.#time;
+  }
+
+  #context(each: RunningNode): NodeContext {
+    const task = this;
+    const { node } = each;
+    return {
+      taskName: task.name,
+      partition: task.#partition,
+      storeNumber: node.spec.store === undefined ? 0 : task.#output.storeNumber(node.spec.store.name),
+      windows: node.parents[0]?.spec.windows,
+      store: <S extends StateStore>(name: string): S => {
+        const store = task.stores.get(name);
+        if (store === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `${node.name} has no store ${name}`);
+        return store as S;
+      },
+      watermark: () => each.input,
+      watermarkOf: (parent) => each.parents[parent]?.output ?? -Infinity,
+      get time() {
+        return task.#now();
+      },
+      emitAt: (record, time) => {
+        const before = task.#time;
+        task.#time = time;
+        try {
+          task.#pass(each, record);
+        } finally {
+          task.#time = before;
+        }
+      },
+      late: (record, late) => {
+        task.counts.late++;
+        task.#output.late(task.stage, record, task.#now(), late);
+      },
+      failed: (record, time, error) => task.#failed(node, record, time, error),
+      dropped: () => {
+        task.counts.dropped++;
+      },
+    };
+  }
+}
+
+const IDLE: Processor<unknown> = { process: () => undefined };
+
+/** Errors that are no matter of one record: an invariant, or a stage that breaks the rules of pipelines. */
+function isFatal(error: unknown): boolean {
+  return error instanceof InvariantError;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

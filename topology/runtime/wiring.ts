@@ -1,0 +1,111 @@
+/** What all slots of an application share: serdes, names and numbers, made once from the topology. */
+import type { GraphNode } from '../dsl/graph.ts';
+import type { Topology } from '../dsl/topology.ts';
+import { InvariantError } from '../errors.ts';
+import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
+import { MemoryBufferStore } from '../state/buffer-store.ts';
+import { MemoryKeyValueStore } from '../state/memory-store.ts';
+import type { StateStore, StoreSpec } from '../state/store.ts';
+import { asBuffer, decodeValue, encodeValue } from '../state/value-codec.ts';
+import { MemoryVersionedStore } from '../state/versioned-store.ts';
+import { MemoryWindowStore } from '../state/window-store.ts';
+import type { Topic } from '../topic.ts';
+import { RecordCollector } from './record-collector.ts';
+import { type SourceTopic, SlotInput } from './slot-input.ts';
+import { Task } from './task.ts';
+import { type OutputNames, type SinkTarget, TaskOutput } from './task-output.ts';
+
+/** Values of repartition topics. */
+export const engineSerde: Serde<unknown> = {
+  serialize: encodeValue,
+  deserialize: (bytes) => decodeValue(asBuffer(bytes)),
+};
+
+/** Serdes, names and numbers of an application. */
+export interface Wiring {
+  readonly topology: Topology;
+  readonly sources: ReadonlyMap<string, SourceTopic>;
+  readonly names: OutputNames;
+}
+
+/** All names that have a number in the roster, in the order of the topology; the roster keeps the order in which they first came. */
+export function numberedNames(topology: Topology): string[] {
+  const origins = topology.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic.name));
+  return [...new Set([...origins, ...topology.changelogs.map((changelog) => changelog.topic)])];
+}
+
+/** Opens the serdes (registering schemas of the topics that the stages write) and lays out who reads and writes what. */
+export async function wire(topology: Topology, serdes: SerdeFactory, roster: readonly string[]): Promise<Wiring> {
+  const open = (topic: Topic<unknown, unknown>, write: boolean): Promise<Serde<unknown>> =>
+    serdes.open(`${topic.name}-value`, topic.value, { write });
+  const sources = new Map<string, SourceTopic>();
+  const targets = new Map<GraphNode, SinkTarget>();
+  for (const sub of topology.subTopologies) {
+    for (const { topic } of sub.sources) {
+      if (sources.has(topic.name)) continue;
+      sources.set(topic.name, await sourceOf(topology, topic, serdes, roster));
+    }
+    for (const { node, topic } of sub.sinks) {
+      const valueSerde = 'value' in topic ? await open(topic, true) : undefined;
+      targets.set(node, { topic: topic.name, partitions: topic.partitions, valueSerde });
+    }
+  }
+  const changelogs = new Map(topology.changelogs.map((changelog) => [changelog.store, changelog.topic]));
+  const storeNumbers = new Map(topology.changelogs.map(({ store, topic }) => [store, roster.indexOf(topic)]));
+  return { topology, sources, names: { targets, changelogs, storeNumbers } };
+}
+
+async function sourceOf(
+  topology: Topology,
+  topic: Topic<unknown, unknown> | { readonly name: string; readonly partitions: number },
+  serdes: SerdeFactory,
+  roster: readonly string[],
+): Promise<SourceTopic> {
+  const writer = topology.writers.get(topic.name);
+  const writers = writer === undefined ? [] : Array.from({ length: writer.partitions }, (_, p) => `${writer.stage}/${p}`);
+  const base = { name: topic.name, number: roster.indexOf(topic.name), writers };
+  if (!('value' in topic)) return { ...base, keySerde: textSerde, valueSerde: engineSerde, origin: undefined };
+  const valueSerde = await serdes.open(`${topic.name}-value`, topic.value, { write: false });
+  const keySerde: Serde<unknown> =
+    topic.key === 'text' ? textSerde : await serdes.open(`${topic.name}-key`, topic.key, { write: false });
+  return { ...base, keySerde, valueSerde, origin: topic.origin };
+}
+
+/** The tasks and inputs of one slot, with empty stores. `positionOf` gives where each input starts and its clock there (ms). */
+export function makeSlotParts(
+  wiring: Wiring,
+  partition: number,
+  positionOf: (topic: string) => { readonly offset: bigint; readonly clock: number },
+): { tasks: Task[]; inputs: SlotInput[]; collector: RecordCollector } {
+  const collector = new RecordCollector();
+  const output = new TaskOutput(collector, wiring.names, partition);
+  const subs = wiring.topology.subTopologies.filter((sub) => partition < sub.partitions);
+  const tasks = subs.map((sub) => new Task(sub, partition, output, (name) => makeStore(specOf(sub.stores, name))));
+  const topics = new Set(subs.flatMap((sub) => sub.sources.map((source) => source.topic.name)));
+  const inputs = [...topics].map((name) => {
+    const source = wiring.sources.get(name);
+    if (source === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `topic ${name} is no source`);
+    const { offset, clock } = positionOf(name);
+    return new SlotInput(source, partition, offset, clock);
+  });
+  return { tasks, inputs, collector };
+}
+
+function specOf(stores: readonly StoreSpec[], name: string): StoreSpec {
+  const spec = stores.find((each) => each.name === name);
+  if (spec === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `there is no store ${name}`);
+  return spec;
+}
+
+function makeStore(spec: StoreSpec): StateStore {
+  switch (spec.kind) {
+    case 'key-value':
+      return new MemoryKeyValueStore(spec.name);
+    case 'window':
+      return new MemoryWindowStore(spec.name);
+    case 'versioned':
+      return new MemoryVersionedStore(spec.name);
+    case 'buffer':
+      return new MemoryBufferStore(spec.name);
+  }
+}

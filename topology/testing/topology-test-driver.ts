@@ -1,0 +1,287 @@
+/**
+ * Runs a topology without a broker: the engine's own slots, tasks and stores over logs in memory, with real bytes, several partitions, virtual
+ * time, a seeded order of events, and crashes. Nothing happens but in `run`.
+ */
+import { buildTopology, type Topology } from '../dsl/topology.ts';
+import type { Stage } from '../dsl/stage.ts';
+import { TopologyError } from '../errors.ts';
+import { partitionFor } from '../partitioner.ts';
+import { BatchBuilder } from '../record-batch.ts';
+import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
+import type { StateStore } from '../state/store.ts';
+import { asBuffer, decodeValue } from '../state/value-codec.ts';
+import { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from '../time/ledger-records.ts';
+import type { Topic } from '../topic.ts';
+import { Slot } from '../runtime/slot.ts';
+import { deadLetterTopicOf, lateTopicOf } from '../runtime/task-output.ts';
+import { makeSlotParts, numberedNames, wire, type Wiring } from '../runtime/wiring.ts';
+import { HintView } from '../runtime/hints.ts';
+import { MemoryLog } from './memory-log.ts';
+import { random, type Random } from './random.ts';
+
+/** Options of the driver. `seed` decides every order that is free; the same seed gives the same run. */
+export interface TestDriverOptions {
+  readonly stages: readonly Stage[];
+  readonly serdes: SerdeFactory;
+  readonly app?: string;
+  readonly seed?: number;
+  /** Chance that a commit is lost by a crash, 0 to 1: state, outputs and positions fall back to the last commit. */
+  readonly crashes?: number;
+  /** A replay: clocks move by these pins and no others; hints are ignored. */
+  readonly pins?: readonly Pin[];
+  readonly tickMs?: number;
+}
+
+/** What a test puts in. Without `partition` the key decides, as in Kafka. */
+export interface TestInput {
+  readonly key: unknown;
+  readonly value: unknown;
+  readonly timestamp: number;
+  readonly partition?: number;
+}
+
+/** What a test reads. */
+export interface TestOutput {
+  readonly key: unknown;
+  readonly value: unknown;
+  readonly timestamp: number;
+  readonly partition: number;
+}
+
+/** A late record as the engine wrote it. */
+export interface TestLate {
+  readonly reason: string;
+  readonly latenessMs: number;
+  readonly windowStart: number | null;
+  readonly windowEnd: number | null;
+  readonly key: string | null;
+  readonly value: unknown;
+  readonly timestamp: number;
+}
+
+interface RunningSlot {
+  readonly slot: Slot;
+  readonly fetched: Map<string, bigint>;
+  heard: number;
+}
+
+export class TopologyTestDriver {
+  readonly topology: Topology;
+  readonly #wiring: Wiring;
+  readonly #serdes: SerdeFactory;
+  readonly #options: TestDriverOptions;
+  readonly #random: Random;
+  readonly #logs = new Map<string, MemoryLog[]>();
+  readonly #ledger: LedgerRecord[] = [];
+  readonly #offsets = new Map<string, { offset: bigint; clock: number }>();
+  readonly #slots = new Map<number, RunningSlot>();
+  readonly #hints = new HintView();
+  #now = 0;
+
+  /** Builds the topology; rejects with TopologyError as `buildTopology` does. */
+  static async create(options: TestDriverOptions): Promise<TopologyTestDriver> {
+    const topology = buildTopology(options.stages, { app: options.app ?? 'test' });
+    const wiring = await wire(topology, options.serdes, numberedNames(topology));
+    return new TopologyTestDriver(topology, wiring, options);
+  }
+
+  private constructor(topology: Topology, wiring: Wiring, options: TestDriverOptions) {
+    this.topology = topology;
+    this.#wiring = wiring;
+    this.#serdes = options.serdes;
+    this.#options = options;
+    this.#random = random(options.seed ?? 1);
+  }
+
+  /** Appends a record to a topic. Nothing is processed before `run`. */
+  async pipeInput<K, V>(topic: Topic<K, V>, input: TestInput): Promise<void> {
+    const { keySerde, valueSerde } = await this.#serdesOf(topic);
+    const key = input.key === null ? null : keySerde.serialize(input.key);
+    const value = input.value === null ? null : valueSerde.serialize(input.value);
+    const partition = input.partition ?? partitionFor(key ?? Buffer.alloc(0), topic.partitions);
+    const batch = new BatchBuilder();
+    batch.append(key, value, input.timestamp);
+    this.#log(topic.name, partition).append(batch);
+  }
+
+  /** Says that everything before `timestamp` (ms) has been written to all partitions of an origin topic: what a caught-up connector's hint says. */
+  completeUpTo<K, V>(topic: Topic<K, V>, timestamp: number): void {
+    const m = timestamp - (topic.origin?.outOfOrdernessMs ?? 0);
+    for (let partition = 0; partition < topic.partitions; partition++) {
+      const endOffset = this.#log(topic.name, partition).end;
+      this.#hints.receive({ writer: 'test', topic: topic.name, partition, m, endOffset, at: this.#now });
+    }
+  }
+
+  /** Processes until nothing moves any more, in an order that the seed decides. */
+  run(): void {
+    const partitions = Math.max(...this.topology.subTopologies.map((sub) => sub.partitions));
+    for (let quiet = 0; quiet < 2 * partitions;) {
+      const partition = quiet > 0 ? quiet % partitions : this.#random.int(0, partitions - 1);
+      if (this.#step(partition, quiet >= partitions)) quiet = 0;
+      else quiet++;
+    }
+  }
+
+  /** Records of a topic, partition by partition, in the order of the log. */
+  async output<K, V>(topic: Topic<K, V>): Promise<TestOutput[]> {
+    const { keySerde, valueSerde } = await this.#serdesOf(topic);
+    const found: TestOutput[] = [];
+    for (const [partition, log] of (this.#logs.get(topic.name) ?? []).entries()) {
+      for (const { key, value, timestamp } of log.records()) {
+        const output = { key: key === null ? null : keySerde.deserialize(key), timestamp, partition };
+        found.push({ ...output, value: value === null ? null : valueSerde.deserialize(value) });
+      }
+    }
+    return found;
+  }
+
+  /** The last value per key of a topic; deleted keys are absent. */
+  async table<K, V>(topic: Topic<K, V>): Promise<Map<unknown, unknown>> {
+    const rows = new Map<unknown, unknown>();
+    for (const { key, value } of await this.output(topic)) {
+      if (value === null) rows.delete(key);
+      else rows.set(key, value);
+    }
+    return rows;
+  }
+
+  /** What a stage found late. */
+  late(stage: string): TestLate[] {
+    return this.#values(lateTopicOf(stage)) as TestLate[];
+  }
+
+  /** Codes and reasons of a stage's dead letters. */
+  deadLetters(stage: string): { readonly code: string; readonly reason: string }[] {
+    const text = (bytes: Buffer | null): string => bytes?.toString('utf8') ?? '';
+    return (this.#logs.get(deadLetterTopicOf(stage)) ?? []).flatMap((log) =>
+      [...log.records()].map(({ cursor }) => ({ code: text(cursor.header('code')), reason: text(cursor.header('reason')) })),
+    );
+  }
+
+  /** A store of the task of one partition, as it stands. */
+  store(name: string, partition: number): StateStore {
+    const { slot } = this.#running(partition);
+    for (const task of slot.tasks) {
+      const store = task.stores.get(name);
+      if (store !== undefined) return store;
+    }
+    throw new TopologyError('SLC_TOPOLOGY_NO_STORE', `no task of partition ${partition} has a store ${name}`);
+  }
+
+  /** The pins committed so far: give them to the driver of a replay. */
+  pins(): Pin[] {
+    return this.#ledger.filter((record) => record.kind === 'pin');
+  }
+
+  /** Loses everything of a partition's slot that is not committed; it starts again from the logs. */
+  crash(partition: number): void {
+    this.#slots.delete(partition);
+  }
+
+  #step(partition: number, all: boolean): boolean {
+    const running = this.#running(partition);
+    const { slot } = running;
+    const before = this.#ledger.length;
+    const fetched = this.#fetch(running, all);
+    this.#hear(running, all);
+    const { count } = slot.process(all ? 1_000_000 : this.#random.int(0, 20));
+    if (this.#options.pins === undefined) slot.takeHints(this.#hints, this.#now);
+    slot.advance();
+    if (!all && this.#random.chance(0.5)) return fetched || count > 0;
+    if (!all && this.#random.chance(this.#options.crashes ?? 0)) {
+      this.#slots.delete(partition);
+      return true;
+    }
+    const committed = this.#commit(slot, partition);
+    return fetched || count > 0 || committed || this.#ledger.length > before;
+  }
+
+  #fetch(running: RunningSlot, all: boolean): boolean {
+    let moved = false;
+    for (const input of running.slot.inputs) {
+      const log = this.#log(input.tp.topic, input.tp.partition);
+      const from = running.fetched.get(input.tp.topic) ?? input.position;
+      if (from >= log.end || (!all && this.#random.chance(0.3))) continue;
+      const batches = log.from(from, all ? 1_000_000 : this.#random.int(1, 10));
+      const last = batches.at(-1);
+      const nextOffset = last === undefined || log.from(last.lastOffset + 1n, 1).length === 0 ? log.end : last.lastOffset + 1n;
+      running.slot.enqueue({ ...input.tp, batches, nextOffset, endOffset: log.end, bytes: 0 });
+      running.fetched.set(input.tp.topic, nextOffset);
+      moved = true;
+    }
+    return moved;
+  }
+
+  /** The ledger is read at any lag. */
+  #hear(running: RunningSlot, all: boolean): void {
+    const to = all ? this.#ledger.length : this.#random.int(running.heard, this.#ledger.length);
+    for (const record of this.#ledger.slice(running.heard, to)) if (record.kind === 'promise') running.slot.receive(record);
+    running.heard = to;
+  }
+
+  #commit(slot: Slot, partition: number): boolean {
+    const plan = slot.takeCommit();
+    if (plan === undefined) return false;
+    const results = plan.collected.batches.map(({ topic, partition: to, batch }) => {
+      return { topic, partition: to, baseOffset: this.#log(topic, to).append(batch) };
+    });
+    for (const { topic, partition: to } of results) if (this.#random.chance(0.3)) this.#log(topic, to).skip();
+    for (const { key, value } of plan.ledger(results)) {
+      const record = parseLedgerRecord(asBuffer(key), asBuffer(value));
+      if (record !== undefined) this.#ledger.push(record);
+    }
+    for (const { topic, offset, metadata } of plan.offsets) {
+      const { w } = JSON.parse(metadata === null || metadata === '' ? '{}' : metadata) as { w?: number };
+      this.#offsets.set(`${topic}|${partition}`, { offset, clock: w ?? -Infinity });
+    }
+    return true;
+  }
+
+  #running(partition: number): RunningSlot {
+    const known = this.#slots.get(partition);
+    if (known !== undefined) return known;
+    const start = { offset: 0n, clock: -Infinity };
+    const { tasks, inputs, collector } = makeSlotParts(this.#wiring, partition, (topic) => {
+      return this.#offsets.get(`${topic}|${partition}`) ?? start;
+    });
+    for (const task of tasks) for (const store of task.stores.values()) this.#restore(store, partition);
+    const said = new Map<string, WriterPromise>();
+    const mine = new Set(tasks.map((task) => task.name));
+    for (const record of this.#ledger) {
+      if (record.kind === 'promise' && mine.has(record.writer)) said.set(`${record.writer}|${record.topic}`, record);
+    }
+    const options = { tickMs: this.#options.tickMs ?? 1, idleAfterMs: 60_000 };
+    const slot = new Slot({ partition, inputs, tasks, collector, said, options });
+    for (const pin of this.#options.pins ?? []) if (pin.partition === partition) slot.replayPin(pin);
+    const running: RunningSlot = { slot, fetched: new Map(), heard: 0 };
+    this.#slots.set(partition, running);
+    return running;
+  }
+
+  #restore(store: StateStore, partition: number): void {
+    const topic = this.#wiring.names.changelogs.get(store.name) ?? '';
+    for (const { key, value } of this.#log(topic, partition).records()) if (key !== null) store.restore(key, value);
+  }
+
+  #log(topic: string, partition: number): MemoryLog {
+    let logs = this.#logs.get(topic);
+    if (logs === undefined) this.#logs.set(topic, (logs = []));
+    while (logs.length <= partition) logs.push(new MemoryLog());
+    return logs[partition] as MemoryLog;
+  }
+
+  #values(topic: string): unknown[] {
+    return (this.#logs.get(topic) ?? []).flatMap((log) =>
+      [...log.records()].map(({ value }) => (value === null ? null : decodeValue(value))),
+    );
+  }
+
+  async #serdesOf<K, V>(topic: Topic<K, V>): Promise<{ keySerde: Serde<unknown>; valueSerde: Serde<unknown> }> {
+    const valueSerde = (await this.#serdes.open(`${topic.name}-value`, topic.value, { write: true })) as Serde<unknown>;
+    if (topic.key === 'text') return { keySerde: textSerde as Serde<unknown>, valueSerde };
+    const keySerde = (await this.#serdes.open(`${topic.name}-key`, topic.key, { write: true })) as Serde<unknown>;
+    return { keySerde, valueSerde };
+  }
+}
+
