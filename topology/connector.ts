@@ -1,5 +1,7 @@
 /** The contract of sources and sinks. A connector that breaks it fails the contract suite in test/connectors/. */
 
+import { RecordError } from './errors.ts';
+
 /** One record of a topic as a sink gets it: decoded, in offset order per partition. `value` null = tombstone. */
 export interface SinkRecord {
   readonly offset: bigint;
@@ -18,7 +20,7 @@ export interface SinkPartition {
   /**
    * Writes the records and moves the target's position from the last `nextOffset` to `nextOffset` in ONE atomic step; when it resolves, both are durable.
    * An empty list moves the position only. Throws TaskMigratedError when another owner has claimed the partition since; RetriableError when the target
-   * is away (the same call again is safe); RecordError when one record cannot be written, naming it, with nothing written.
+   * is away (the same call again is safe); SinkRecordError when records cannot be written, naming them, with nothing written.
    */
   write(records: readonly SinkRecord[], nextOffset: bigint): Promise<void>;
   close(): Promise<void>;
@@ -32,4 +34,24 @@ export interface Sink {
   /** Takes the partition over: whoever had it before is fenced from here on. */
   claim(topic: string, partition: number): Promise<SinkPartition>;
   close(): Promise<void>;
+}
+
+/** A record that a target refused for what it holds. */
+export interface RejectedRecord {
+  readonly offset: bigint;
+  /** Why, for people. May quote the value. */
+  readonly reason: string;
+}
+
+/** Some records of a batch can never be written; nothing of the batch was. The same batch without them is the next step. */
+export class SinkRecordError extends RecordError {
+  override name = 'SinkRecordError';
+  /** At least one, by offset. Perhaps not all there are: the batch without them may show others. */
+  readonly rejected: readonly RejectedRecord[];
+
+  constructor(code: string, target: string, rejected: readonly RejectedRecord[]) {
+    const first = rejected[0];
+    super(code, `${target} refuses ${rejected.length} record(s), offset ${first?.offset}: ${first?.reason}`);
+    this.rejected = rejected;
+  }
 }

@@ -1,6 +1,6 @@
 /** The public surface of the engine. Everything outside topology/ imports from here (`#topology`). Named re-exports only, sorted by file. */
 export { type Clock, systemClock } from './clock.ts';
-export type { Sink, SinkPartition, SinkRecord } from './connector.ts';
+export { type RejectedRecord, type Sink, type SinkPartition, type SinkRecord, SinkRecordError } from './connector.ts';
 export { type Duration, parseDuration } from './duration.ts';
 export {
   ConfigError,
@@ -15,6 +15,7 @@ export {
   TaskMigratedError,
   TopologyError,
 } from './errors.ts';
+export type { Logger } from './logger.ts';
 export type { AnyRecord, StreamRecord, TopicPartition, WindowKey } from './record.ts';
 export type {
   CommittedOffset,
