@@ -16,7 +16,10 @@ export {
   TopologyError,
 } from './errors.ts';
 export type { Logger } from './logger.ts';
+export { partitionFor } from './partitioner.ts';
+export { BatchBuilder, type RecordBatch, RecordCursor, type RecordHeader } from './record-batch.ts';
 export type { AnyRecord, StreamRecord, TopicPartition, WindowKey } from './record.ts';
+export { encodeHint, type Hint, HINTS_TOPIC, parseHint } from './runtime/hints.ts';
 export type {
   CommittedOffset,
   FetchedRecords,
@@ -31,6 +34,15 @@ export type {
   SendResult,
   TopicSpec,
 } from './runtime/kafka-client.ts';
+export {
+  createSinkRunner,
+  DEFAULT_SINK_LIMITS,
+  type SinkRunner,
+  type SinkRunnerLimits,
+  type SinkRunnerOptions,
+  type SinkStats,
+} from './runtime/sink-runner.ts';
+export type { SinkStage, SinkTopic } from './runtime/sink-stage.ts';
 export {
   type DeclaredTopic,
   topicConfig,

@@ -1,0 +1,91 @@
+/** Role `sluice sinks`: carries topics to their targets. Start it on more machines to share the partitions. */
+import { parseArgs } from 'node:util';
+import { pino } from 'pino';
+import { ConfigError, createKafkaClient, createSinkRunner, type Logger, type Sink, type SinkRunner } from '#topology';
+import { createAvroSerdes } from '../../connectors/avro/index.ts';
+import { createPostgresSink, type TableSource } from '../../connectors/postgres/sink.ts';
+import { warehouseSink, warehouseTopics } from '../../processors/sinks/warehouse.ts';
+
+export const help = `sluice sinks [--app NAME]
+  Writes silver and gold tables to PostgreSQL (SLUICE_POSTGRES) from Kafka (SLUICE_KAFKA, SLUICE_REGISTRY), exactly once.
+  Stop it with SIGTERM.`;
+
+const STATS_MS = 2_000;
+/** The supervisor ends what has not ended 5 s after SIGTERM. */
+const STOP_MS = 4_500;
+
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { app: { type: 'string', default: 'shop' } } });
+  const brokers = required('SLUICE_KAFKA').split(',');
+  const registryUrl = required('SLUICE_REGISTRY');
+  const logger = pino({ name: 'sinks', level: process.env['SLUICE_LOG'] ?? 'info' });
+  const warehouse = warehouseOf(values.app, required('SLUICE_POSTGRES'), logger);
+  const client = createKafkaClient({ brokers, clientId: `${values.app}-sinks`, logger });
+  const serdes = createAvroSerdes({ registryUrl });
+  const runners = [createSinkRunner({ client, app: values.app, stage: warehouseSink(warehouse), serdes, logger })];
+
+  const stopped = onStop();
+  const timer = setInterval(() => process.send?.({ type: 'stats', sinks: statsOf(runners) }), STATS_MS);
+  const started = Promise.all(runners.map((runner) => runner.start())).then(() => {
+    process.send?.({ type: 'ready' });
+    logger.info({ sinks: runners.map((runner) => runner.stats().name) }, 'running');
+    return stopped;
+  });
+  try {
+    await Promise.race([started, stopped]);
+  } finally {
+    clearInterval(timer);
+    await within(STOP_MS, async () => {
+      await Promise.all(runners.map((runner) => runner.stop()));
+      await Promise.all([warehouse.close(), client.close().catch(() => undefined)]);
+    });
+    process.send?.({ type: 'stats', sinks: statsOf(runners) });
+  }
+  return 0;
+}
+
+/** silver.users goes to table silver.users. */
+function warehouseOf(application: string, connectionString: string, logger: Logger): Sink {
+  const tables = new Map<string, TableSource>(
+    warehouseTopics.map((topic) => {
+      const [schema = 'public', name = topic.name] = topic.name.split('.', 2);
+      return [topic.name, { schema: topic.value.definition, table: { schema, name } }];
+    }),
+  );
+  return createPostgresSink({
+    connectionString,
+    application,
+    topics: [...tables.keys()],
+    schemaFor(topic) {
+      const table = tables.get(topic);
+      if (table !== undefined) return table;
+      throw new ConfigError('SLC_CONFIG_POSTGRES', `topic ${topic} has no table`, { where: topic });
+    },
+    logger,
+  });
+}
+
+function statsOf(runners: readonly SinkRunner[]): object[] {
+  return runners.map((runner) => runner.stats());
+}
+
+function onStop(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+}
+
+async function within(ms: number, work: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work(), limit]);
+  clearTimeout(timer);
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value !== undefined && value !== '') return value;
+  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, {
+    hint: `npm start sets it; by hand: export ${name}=...`,
+  });
+}

@@ -1,0 +1,15 @@
+import type { Sink, SinkStage } from '#topology';
+import { topics } from '../topics.ts';
+
+/** What analysts query with SQL: each table is the newest record of every key of its topic. */
+export const warehouseTopics = [
+  topics.silver.purchasesEnriched,
+  topics.gold.salesPerf24h,
+  topics.gold.pageviewsByChannel,
+  topics.gold.registrationsHourly,
+] as const;
+
+/** The sink stage that carries them to a warehouse. */
+export function warehouseSink(sink: Sink): SinkStage {
+  return { name: 'warehouse', topics: warehouseTopics, sink };
+}
