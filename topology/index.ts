@@ -1,6 +1,11 @@
 /** The public surface of the engine. Everything outside topology/ imports from here (`#topology`). Named re-exports only, sorted by file. */
 export { type Clock, systemClock } from './clock.ts';
 export { type RejectedRecord, type Sink, type SinkPartition, type SinkRecord, SinkRecordError } from './connector.ts';
+export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './dsl/kstream.ts';
+export type { Emit } from './dsl/node.ts';
+export { stage, type Stage, type StageBuilder } from './dsl/stage.ts';
+export { buildTopology, type SubTopology, type Topology } from './dsl/topology.ts';
+export { calendarDay, hopping, tumbling, type Windows } from './dsl/windows.ts';
 export { type Duration, parseDuration } from './duration.ts';
 export {
   ConfigError,
@@ -16,8 +21,24 @@ export {
   TopologyError,
 } from './errors.ts';
 export type { Logger } from './logger.ts';
+export { aggregate, type AggregateOptions } from './operators/aggregate.ts';
+export type { Aggregated, AggregationOptions, Groupable, ValueIn } from './operators/aggregation.ts';
+export { asOfJoin, type AsOfJoinOptions } from './operators/as-of-join.ts';
+export { count } from './operators/count.ts';
+export { keyBy } from './operators/key-by.ts';
+export { mapValues } from './operators/map-values.ts';
+export { sum } from './operators/sum.ts';
+export { type Windowed, windowedBy } from './operators/windowed-by.ts';
 export { partitionFor } from './partitioner.ts';
-export { BatchBuilder, type RecordBatch, RecordCursor, type RecordHeader } from './record-batch.ts';
+export {
+  type AbortedTransaction,
+  BatchBuilder,
+  type ParsedFetch,
+  parseFetched,
+  type RecordBatch,
+  RecordCursor,
+  type RecordHeader,
+} from './record-batch.ts';
 export type { AnyRecord, StreamRecord, TopicPartition, WindowKey } from './record.ts';
 export { encodeHint, type Hint, HINTS_TOPIC, parseHint } from './runtime/hints.ts';
 export type {
@@ -34,6 +55,7 @@ export type {
   SendResult,
   TopicSpec,
 } from './runtime/kafka-client.ts';
+export { ledgerTopicOf } from './runtime/ledger-reader.ts';
 export {
   createSinkRunner,
   DEFAULT_SINK_LIMITS,
@@ -43,6 +65,10 @@ export {
   type SinkStats,
 } from './runtime/sink-runner.ts';
 export type { SinkStage, SinkTopic } from './runtime/sink-stage.ts';
+export type { RuntimeOptions } from './runtime/slot-runner.ts';
+export type { StageStats } from './runtime/stage-stats.ts';
+export { DEFAULT_RUNTIME_OPTIONS, startStreamApp, type StreamApp, type StreamAppConfig } from './runtime/stream-app.ts';
+export { deadLetterTopicOf, lateTopicOf } from './runtime/task-output.ts';
 export {
   type DeclaredTopic,
   topicConfig,
@@ -51,6 +77,7 @@ export {
   topicSpec,
 } from './runtime/topic-config.ts';
 export { type KeyFormat, type Schema, type Serde, type SerdeFactory, textSerde } from './serde.ts';
+export { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from './time/ledger-records.ts';
 export {
   DEFAULT_PARTITIONS,
   type OriginClock,

@@ -13,8 +13,17 @@ export interface OriginClock<V> {
   readonly isSnapshot: ((value: V) => boolean) | undefined;
 }
 
+/** A topic as a target: what may be written to it. */
+export interface SinkTopic<in K, in V> {
+  readonly name: string;
+  readonly partitions: number;
+  readonly origin: object | undefined;
+  /** Never present at run time: carries the types. */
+  readonly takes?: (key: K, value: V) => void;
+}
+
 /** A topic: its name, how keys and values are written, its partitions, and for an origin topic its clock. */
-export interface Topic<in out K, in out V> {
+export interface Topic<in out K, in out V> extends SinkTopic<K, V> {
   readonly name: string;
   readonly key: KeyFormat<K>;
   readonly value: Schema<V>;

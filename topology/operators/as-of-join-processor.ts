@@ -45,7 +45,8 @@ class AsOfJoin implements Processor<AnyRecord> {
     const grace = parent === TABLE ? this.#options.tableGraceMs : this.#options.graceMs;
     const latenessMs = this.#context.time.originWatermark - (record.timestamp + grace);
     if (latenessMs > 0) {
-      const reason = parent === TABLE ? 'table row after the table was complete' : 'record after the stream was complete';
+      const reason =
+        parent === TABLE ? 'table row after the table was complete' : 'record after the stream was complete';
       return this.#context.late(record, { reason, latenessMs });
     }
     if (parent === TABLE) return; // the table source has put it into the store
@@ -63,7 +64,11 @@ class AsOfJoin implements Processor<AnyRecord> {
 
   advance(): void {
     const tableComplete = this.#tableComplete();
-    for (let next = this.#buffer.first; next !== undefined && next.timestamp < tableComplete; next = this.#buffer.first) {
+    for (
+      let next = this.#buffer.first;
+      next !== undefined && next.timestamp < tableComplete;
+      next = this.#buffer.first
+    ) {
       this.#buffer.removeFirst();
       this.#joinLater(next);
     }

@@ -37,7 +37,8 @@ class WindowAggregate implements Processor<WindowedInput> {
   readonly #bounds: number[] = [];
 
   constructor(options: WindowAggregateOptions, context: NodeContext) {
-    if (context.windows === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', 'a window aggregation has no windows');
+    if (context.windows === undefined)
+      throw new InvariantError('SLC_BUG_TOPOLOGY', 'a window aggregation has no windows');
     this.#options = options;
     this.#context = context;
     this.#windows = context.windows;
@@ -61,7 +62,10 @@ class WindowAggregate implements Processor<WindowedInput> {
         continue;
       }
       if (this.#context.watermark() >= end + grace) {
-        throw new InvariantError('SLC_BUG_ACCEPTED_BUT_CLOSED', `window ${start}-${end} is closed for a record that it accepts`);
+        throw new InvariantError(
+          'SLC_BUG_ACCEPTED_BUT_CLOSED',
+          `window ${start}-${end} is closed for a record that it accepts`,
+        );
       }
       this.#add(record, start, end);
     }
@@ -103,7 +107,8 @@ class WindowAggregate implements Processor<WindowedInput> {
 
   #emit(entry: WindowEntry, timestamp: number): void {
     const key: WindowKey<unknown> = { key: entry.key, start: entry.start, end: entry.end };
-    const originWatermark = this.#options.emit === 'final' ? entry.end - 1 : Math.max(timestamp, this.#context.watermark());
+    const originWatermark =
+      this.#options.emit === 'final' ? entry.end - 1 : Math.max(timestamp, this.#context.watermark());
     const coordinate = finalCoordinate(this.#context.storeNumber, entry.start, entry.end, keyBytes(entry.key));
     this.#context.emitAt({ key, value: this.#result(entry), timestamp }, { originWatermark, coordinate });
   }

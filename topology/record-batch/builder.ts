@@ -44,7 +44,12 @@ export class BatchBuilder {
     const timestampDelta = zigzag(timestamp - this.#firstTimestamp);
     const offsetDelta = this.#count * 2;
     const body =
-      1 + varintSize(timestampDelta) + varintSize(offsetDelta) + fieldSize(key) + fieldSize(value) + headersSize(headers);
+      1 +
+      varintSize(timestampDelta) +
+      varintSize(offsetDelta) +
+      fieldSize(key) +
+      fieldSize(value) +
+      headersSize(headers);
     this.#room(varintSize(body * 2) + body);
     this.#varint(body * 2);
     this.#bytes[this.#size++] = 0;

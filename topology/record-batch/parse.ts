@@ -26,7 +26,11 @@ const ABORT = 0;
  * marker of its producer. Control batches are never handed over but move the position. A partial batch at the end is ignored. RetriableError
  * SLC_BROKER_CORRUPT_BATCH when a checksum is wrong.
  */
-export function parseFetched(bytes: Buffer, fromOffset: bigint, abortedTransactions: readonly AbortedTransaction[]): ParsedFetch {
+export function parseFetched(
+  bytes: Buffer,
+  fromOffset: bigint,
+  abortedTransactions: readonly AbortedTransaction[],
+): ParsedFetch {
   const aborted = abortedTransactions.toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
   const open = new Set<bigint>();
   const batches: RecordBatch[] = [];
@@ -44,7 +48,11 @@ export function parseFetched(bytes: Buffer, fromOffset: bigint, abortedTransacti
     const producerId = batch.readBigInt64BE(43);
     verify(batch, baseOffset);
     nextOffset = lastOffset + 1n;
-    for (let next = aborted[nextAborted]; next !== undefined && next.firstOffset <= lastOffset; next = aborted[++nextAborted]) {
+    for (
+      let next = aborted[nextAborted];
+      next !== undefined && next.firstOffset <= lastOffset;
+      next = aborted[++nextAborted]
+    ) {
       open.add(next.producerId);
     }
     if ((attributes & CONTROL) !== 0) {
@@ -61,7 +69,10 @@ export function parseFetched(bytes: Buffer, fromOffset: bigint, abortedTransacti
 
 function verify(batch: Buffer, baseOffset: bigint): void {
   if (batch[16] !== 2) {
-    throw new RetriableError('SLC_BROKER_CORRUPT_BATCH', `the batch at offset ${baseOffset} has format ${batch[16]}, not 2`);
+    throw new RetriableError(
+      'SLC_BROKER_CORRUPT_BATCH',
+      `the batch at offset ${baseOffset} has format ${batch[16]}, not 2`,
+    );
   }
   if (crc32c(batch, 21, batch.length) !== batch.readUInt32BE(17)) {
     throw new RetriableError('SLC_BROKER_CORRUPT_BATCH', `the batch at offset ${baseOffset} has a wrong checksum`, {

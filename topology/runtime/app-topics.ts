@@ -15,8 +15,10 @@ export function topicsOf(topology: Topology): TopicSpec[] {
   for (const sub of topology.subTopologies) {
     for (const { topic } of [...sub.sources, ...sub.sinks]) if ('value' in topic) add(topicSpec(topic));
   }
-  for (const { name, partitions } of topology.internalTopics) add({ name, partitions, config: topicConfig('repartition') });
-  for (const { topic, partitions } of topology.changelogs) add({ name: topic, partitions, config: topicConfig('changelog') });
+  for (const { name, partitions } of topology.internalTopics)
+    add({ name, partitions, config: topicConfig('repartition') });
+  for (const { topic, partitions } of topology.changelogs)
+    add({ name: topic, partitions, config: topicConfig('changelog') });
   for (const { name } of topology.stages) {
     add({ name: lateTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('late') });
     add({ name: deadLetterTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('dlq') });

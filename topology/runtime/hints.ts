@@ -34,7 +34,10 @@ export function encodeHint(hint: Hint): { key: Uint8Array; value: Uint8Array } {
 export function parseHint(value: Buffer | null): Hint | undefined {
   if (value === null) return undefined;
   try {
-    const { writer, topic, partition, m, endOffset, at } = JSON.parse(value.toString('utf8')) as Record<string, unknown>;
+    const { writer, topic, partition, m, endOffset, at } = JSON.parse(value.toString('utf8')) as Record<
+      string,
+      unknown
+    >;
     if (typeof writer !== 'string' || typeof topic !== 'string' || typeof partition !== 'number') return undefined;
     if (typeof m !== 'number' || typeof endOffset !== 'string' || typeof at !== 'number') return undefined;
     return { writer, topic, partition, m, endOffset: BigInt(endOffset), at };

@@ -30,7 +30,10 @@ export interface KafkaAdmin {
   /** Partition count per topic; absent when the topic does not exist. */
   partitionCounts(topics: readonly string[]): Promise<Map<string, number>>;
   /** First offset kept, and the end: the last stable offset when `committed`, else the high watermark. In the order asked. */
-  offsets(partitions: readonly TopicPartition[], options: { readonly committed: boolean }): Promise<{ start: bigint; end: bigint }[]>;
+  offsets(
+    partitions: readonly TopicPartition[],
+    options: { readonly committed: boolean },
+  ): Promise<{ start: bigint; end: bigint }[]>;
   /** Committed offsets of a group; partitions without one are absent. Read after fencing, or a pending transaction may hide the newest. */
   committedOffsets(group: string, partitions: readonly TopicPartition[]): Promise<CommittedOffset[]>;
   /** Deletes records before the offset of each partition (never compacts). */
@@ -122,7 +125,10 @@ export interface JoinOptions {
 /** The port. One per process. */
 export interface KafkaClient {
   admin(): Promise<KafkaAdmin>;
-  producer(options?: { readonly transactionalId?: string; readonly transactionTimeoutMs?: number }): Promise<KafkaProducer>;
+  producer(options?: {
+    readonly transactionalId?: string;
+    readonly transactionTimeoutMs?: number;
+  }): Promise<KafkaProducer>;
   reader(options: ReaderOptions): Promise<KafkaReader>;
   join(options: JoinOptions): Promise<GroupMembership>;
   close(): Promise<void>;

@@ -19,7 +19,11 @@ export interface DeadLetters {
  * The record under the cursor; `time` is set to its time. undefined: it went to the dead-letter topics of all `readers`.
  * Throws NotReadyError with nothing changed.
  */
-export function readRecord(input: SlotInput, time: CurrentTime, readers: readonly DeadLetters[]): AnyRecord | undefined {
+export function readRecord(
+  input: SlotInput,
+  time: CurrentTime,
+  readers: readonly DeadLetters[],
+): AnyRecord | undefined {
   try {
     const record = decode(input);
     if (input.clock === undefined) setDerivedTime(input, time);
@@ -71,9 +75,13 @@ function setOriginTime(input: SlotInput, record: AnyRecord, time: CurrentTime): 
   const snapshot = value !== null && isSnapshot?.(value) === true;
   const received = value === null ? undefined : receivedAt?.(value);
   if (received !== undefined && received !== null && record.timestamp > received + maxAheadMs) {
-    throw new RecordError('SLC_RECORD_AHEAD', `${where(input)} is ${record.timestamp - received} ms ahead of its receive time`, {
-      hint: `event times more than maxAhead (${maxAheadMs} ms) in the future would make all others late; mend the sender's clock`,
-    });
+    throw new RecordError(
+      'SLC_RECORD_AHEAD',
+      `${where(input)} is ${record.timestamp - received} ms ahead of its receive time`,
+      {
+        hint: `event times more than maxAhead (${maxAheadMs} ms) in the future would make all others late; mend the sender's clock`,
+      },
+    );
   }
   // A row of a first snapshot does not move the clock and takes it as it stands.
   const ow = snapshot ? clock.watermark : clock.observe(record.timestamp);

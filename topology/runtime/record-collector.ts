@@ -87,7 +87,8 @@ export class RecordCollector {
     let partitions = this.#pending.get(topic);
     if (partitions === undefined) this.#pending.set(topic, (partitions = new Map()));
     let pending = partitions.get(partition);
-    if (pending === undefined) partitions.set(partition, (pending = { topic, partition, batches: [], last: new Map() }));
+    if (pending === undefined)
+      partitions.set(partition, (pending = { topic, partition, batches: [], last: new Map() }));
     return pending;
   }
 }

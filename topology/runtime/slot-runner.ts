@@ -130,7 +130,8 @@ export class SlotRunner implements PromiseListener {
   #mayTakeAgain(error: unknown): boolean {
     if (this.#abort.signal.aborted) return true;
     const { logger, onFatal } = this.#context;
-    const again = error instanceof TaskMigratedError || error instanceof RetriableError || error instanceof TaskCorruptedError;
+    const again =
+      error instanceof TaskMigratedError || error instanceof RetriableError || error instanceof TaskCorruptedError;
     const code = error instanceof SluiceError ? error.code : 'SLC_BUG';
     if (again && code !== 'SLC_TASK_OFFSET_OUT_OF_RANGE') {
       logger.warn({ slot: this.partition, code }, `slot ${this.partition}: ${error.message}; taking it anew`);
@@ -162,10 +163,20 @@ export class SlotRunner implements PromiseListener {
     const mine = new Set(tasks.map((task) => task.name));
     const said = ledger.promises((promise) => mine.has(promise.writer));
     const { tickMs, idleAfterMs } = options;
-    this.#slot = new Slot({ partition: this.partition, inputs, tasks, collector, said, options: { tickMs, idleAfterMs } });
+    this.#slot = new Slot({
+      partition: this.partition,
+      inputs,
+      tasks,
+      collector,
+      said,
+      options: { tickMs, idleAfterMs },
+    });
     ledger.listen(this);
     for (const input of inputs) reader.seek(input.tp, input.position);
-    logger.info({ slot: this.partition, restored: this.restored }, `slot ${this.partition} taken, ${this.restored} changelog records restored`);
+    logger.info(
+      { slot: this.partition, restored: this.restored },
+      `slot ${this.partition} taken, ${this.restored} changelog records restored`,
+    );
   }
 
   async #positions(): Promise<Map<string, { offset: bigint; clock: number }>> {
@@ -176,7 +187,8 @@ export class SlotRunner implements PromiseListener {
     const partitions = [...new Set(topics)].map((topic) => ({ topic, partition: this.partition }));
     const starts = await admin.offsets(partitions, { committed: true });
     const positions = new Map<string, { offset: bigint; clock: number }>();
-    for (const [i, { topic }] of partitions.entries()) positions.set(topic, { offset: starts[i]?.start ?? 0n, clock: -Infinity });
+    for (const [i, { topic }] of partitions.entries())
+      positions.set(topic, { offset: starts[i]?.start ?? 0n, clock: -Infinity });
     for (const committed of await admin.committedOffsets(app, partitions)) {
       positions.set(committed.topic, { offset: committed.offset, clock: clockOf(committed.metadata) });
     }
@@ -259,7 +271,11 @@ export class SlotRunner implements PromiseListener {
   }
 }
 
-function ledgerBatches(app: string, records: readonly LedgerBytes[], now: number): { topic: string; partition: number; batch: BatchBuilder }[] {
+function ledgerBatches(
+  app: string,
+  records: readonly LedgerBytes[],
+  now: number,
+): { topic: string; partition: number; batch: BatchBuilder }[] {
   const batch = new BatchBuilder();
   for (const { key, value } of records) batch.append(key, value, now);
   return [{ topic: ledgerTopicOf(app), partition: 0, batch }];

@@ -171,7 +171,8 @@ export class Slot {
     this.#pinHours();
     const promises = this.tasks.flatMap((task) => this.#newPromises(task));
     const moved = this.inputs.filter((input) => input.position !== this.#committed.get(input));
-    if (this.#collector.records === 0 && promises.length === 0 && this.#pins.length === 0 && moved.length === 0) return undefined;
+    if (this.#collector.records === 0 && promises.length === 0 && this.#pins.length === 0 && moved.length === 0)
+      return undefined;
     for (const task of this.tasks) task.takeChangelog(this.#collector);
     const collected = this.#collector.take();
     const pins = this.#pins.map(encodePin);

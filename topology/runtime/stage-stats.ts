@@ -19,7 +19,10 @@ export interface StageStats {
 
 /** Sums over the slots of one process. */
 export function stageStats(topology: Topology, slots: readonly Slot[]): StageStats[] {
-  const newest = Math.max(-Infinity, ...slots.flatMap((slot) => slot.inputs.map((input) => input.clock?.watermark ?? -Infinity)));
+  const newest = Math.max(
+    -Infinity,
+    ...slots.flatMap((slot) => slot.inputs.map((input) => input.clock?.watermark ?? -Infinity)),
+  );
   return topology.stages.map(({ name }) => {
     const tasks = slots.flatMap((slot) => slot.tasks.filter((task) => task.stage === name));
     const sum = (of: (counts: (typeof tasks)[number]['counts']) => number): number =>

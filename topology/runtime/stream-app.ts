@@ -31,7 +31,12 @@ export interface StreamAppConfig {
 /** A running application. */
 export interface StreamApp {
   /** Slots held, records restored and commits made by this process. */
-  stats(): { readonly stages: StageStats[]; readonly slots: number[]; readonly restored: number; readonly commits: number };
+  stats(): {
+    readonly stages: StageStats[];
+    readonly slots: number[];
+    readonly restored: number;
+    readonly commits: number;
+  };
   /** Commits what is processed, leaves the group. At most a few seconds while the broker answers. */
   stop(): Promise<void>;
 }
@@ -98,7 +103,9 @@ class RunningApp implements StreamApp {
 
   async #join(admin: KafkaAdmin): Promise<void> {
     const { client, topology, logger, onFatal } = this.#config;
-    const topics = [...new Set(topology.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic.name)))];
+    const topics = [
+      ...new Set(topology.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic.name))),
+    ];
     this.#membership = await this.#until('Kafka', () =>
       client.join({
         group: topology.app,

@@ -69,7 +69,9 @@ export class TaskOutput {
     const target = this.#names.targets.get(node);
     if (target === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `${node.name} writes no topic`);
     if (record.key === null || record.key === undefined) {
-      throw new RecordError('SLC_RECORD_KEY', `a record for ${target.topic} has no key`, { hint: 'give it one with keyBy()' });
+      throw new RecordError('SLC_RECORD_KEY', `a record for ${target.topic} has no key`, {
+        hint: 'give it one with keyBy()',
+      });
     }
     const key = keyBytes(record.key);
     const headers: RecordHeader[] = [[TIME_HEADER, encodeTime(time)]];
@@ -120,7 +122,12 @@ export class TaskOutput {
     headers.push(['source.coordinate', encoder.encode(time.coordinate.toString('hex'))]);
     const key = record.key === null || record.key === undefined ? null : keyBytes(record.key);
     const value = record.value === null || record.value === undefined ? null : encodeValue(record.value);
-    this.#collector.add(deadLetterTopicOf(stage), this.#partition, { key, value, timestamp: record.timestamp, headers });
+    this.#collector.add(deadLetterTopicOf(stage), this.#partition, {
+      key,
+      value,
+      timestamp: record.timestamp,
+      headers,
+    });
   }
 }
 

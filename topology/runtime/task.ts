@@ -57,7 +57,8 @@ export class Task {
     for (const node of sub.nodes) {
       const parents = node.parents.flatMap((parent) => running.get(parent) ?? []);
       const each: RunningNode = { node, children: [], parents, processor: IDLE, input: -Infinity, output: -Infinity };
-      for (const [index, parent] of node.parents.entries()) running.get(parent)?.children.push({ at: each, parent: index });
+      for (const [index, parent] of node.parents.entries())
+        running.get(parent)?.children.push({ at: each, parent: index });
       running.set(node, each);
       this.#nodes.push(each);
     }
@@ -163,7 +164,8 @@ export class Task {
   }
 
   #now(): RecordTime {
-    if (this.#time === undefined) throw new InvariantError('SLC_BUG_NO_TIME', `${this.name}: a record was emitted outside of processing`);
+    if (this.#time === undefined)
+      throw new InvariantError('SLC_BUG_NO_TIME', `${this.name}: a record was emitted outside of processing`);
     return this.#time;
   }
 

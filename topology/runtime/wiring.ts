@@ -1,15 +1,11 @@
 /** What all slots of an application share: serdes, names and numbers, made once from the topology. */
-import type { GraphNode } from '../dsl/graph.ts';
+import type { AnyTopic, GraphNode, InternalTopic } from '../dsl/graph.ts';
 import type { Topology } from '../dsl/topology.ts';
 import { InvariantError } from '../errors.ts';
-import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
-import { MemoryBufferStore } from '../state/buffer-store.ts';
-import { MemoryKeyValueStore } from '../state/memory-store.ts';
-import type { StateStore, StoreSpec } from '../state/store.ts';
+import { type Schema, type Serde, type SerdeFactory, textSerde } from '../serde.ts';
+import { makeStore } from '../state/make-store.ts';
+import type { StoreSpec } from '../state/store.ts';
 import { asBuffer, decodeValue, encodeValue } from '../state/value-codec.ts';
-import { MemoryVersionedStore } from '../state/versioned-store.ts';
-import { MemoryWindowStore } from '../state/window-store.ts';
-import type { Topic } from '../topic.ts';
 import { RecordCollector } from './record-collector.ts';
 import { type SourceTopic, SlotInput } from './slot-input.ts';
 import { Task } from './task.ts';
@@ -36,8 +32,8 @@ export function numberedNames(topology: Topology): string[] {
 
 /** Opens the serdes (registering schemas of the topics that the stages write) and lays out who reads and writes what. */
 export async function wire(topology: Topology, serdes: SerdeFactory, roster: readonly string[]): Promise<Wiring> {
-  const open = (topic: Topic<unknown, unknown>, write: boolean): Promise<Serde<unknown>> =>
-    serdes.open(`${topic.name}-value`, topic.value, { write });
+  const open = (topic: AnyTopic, write: boolean): Promise<Serde<unknown>> =>
+    serdes.open(`${topic.name}-value`, topic.value as Schema<unknown>, { write });
   const sources = new Map<string, SourceTopic>();
   const targets = new Map<GraphNode, SinkTarget>();
   for (const sub of topology.subTopologies) {
@@ -57,18 +53,21 @@ export async function wire(topology: Topology, serdes: SerdeFactory, roster: rea
 
 async function sourceOf(
   topology: Topology,
-  topic: Topic<unknown, unknown> | { readonly name: string; readonly partitions: number },
+  topic: AnyTopic | InternalTopic,
   serdes: SerdeFactory,
   roster: readonly string[],
 ): Promise<SourceTopic> {
-  const writer = topology.writers.get(topic.name);
-  const writers = writer === undefined ? [] : Array.from({ length: writer.partitions }, (_, p) => `${writer.stage}/${p}`);
+  const writers = (topology.writers.get(topic.name) ?? []).flatMap(({ stage, partitions }) =>
+    Array.from({ length: partitions }, (_, p) => `${stage}/${p}`),
+  );
   const base = { name: topic.name, number: roster.indexOf(topic.name), writers };
   if (!('value' in topic)) return { ...base, keySerde: textSerde, valueSerde: engineSerde, origin: undefined };
-  const valueSerde = await serdes.open(`${topic.name}-value`, topic.value, { write: false });
+  const valueSerde = await serdes.open(`${topic.name}-value`, topic.value as Schema<unknown>, { write: false });
   const keySerde: Serde<unknown> =
-    topic.key === 'text' ? textSerde : await serdes.open(`${topic.name}-key`, topic.key, { write: false });
-  return { ...base, keySerde, valueSerde, origin: topic.origin };
+    topic.key === 'text'
+      ? textSerde
+      : await serdes.open(`${topic.name}-key`, topic.key as Schema<unknown>, { write: false });
+  return { ...base, keySerde, valueSerde, origin: topic.origin as SourceTopic['origin'] };
 }
 
 /** The tasks and inputs of one slot, with empty stores. `positionOf` gives where each input starts and its clock there (ms). */
@@ -95,17 +94,4 @@ function specOf(stores: readonly StoreSpec[], name: string): StoreSpec {
   const spec = stores.find((each) => each.name === name);
   if (spec === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `there is no store ${name}`);
   return spec;
-}
-
-function makeStore(spec: StoreSpec): StateStore {
-  switch (spec.kind) {
-    case 'key-value':
-      return new MemoryKeyValueStore(spec.name);
-    case 'window':
-      return new MemoryWindowStore(spec.name);
-    case 'versioned':
-      return new MemoryVersionedStore(spec.name);
-    case 'buffer':
-      return new MemoryBufferStore(spec.name);
-  }
 }

@@ -72,7 +72,8 @@ export class MemoryBufferStore implements StateStore {
   takeChanges(): ChangelogEntry[] {
     this.#restored.clear();
     const changes: ChangelogEntry[] = [];
-    for (const { record } of this.#removed) changes.push({ key: changelogKey(record), value: null, timestamp: record.timestamp });
+    for (const { record } of this.#removed)
+      changes.push({ key: changelogKey(record), value: null, timestamp: record.timestamp });
     for (const { record } of this.#added) {
       const value = [keyKind(record.key) ?? 't', keyText(record.key), record.originWatermark, record.value];
       changes.push({ key: changelogKey(record), value: encodeValue(value), timestamp: record.timestamp });

@@ -22,9 +22,13 @@ export function keyText(key: unknown): string {
     case 'boolean':
       return String(key);
     default:
-      throw new RecordError('SLC_RECORD_KEY', `${key === null ? 'null' : `a value of type ${typeof key}`} cannot be a key`, {
-        hint: 'let keyBy() give text, a number, a bigint or a boolean; join several fields with a separator',
-      });
+      throw new RecordError(
+        'SLC_RECORD_KEY',
+        `${key === null ? 'null' : `a value of type ${typeof key}`} cannot be a key`,
+        {
+          hint: 'let keyBy() give text, a number, a bigint or a boolean; join several fields with a separator',
+        },
+      );
   }
 }
 

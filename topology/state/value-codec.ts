@@ -28,7 +28,8 @@ function revive(_key: string, value: unknown): unknown {
 /** A value as JSON text. Throws RecordError SLC_RECORD_ENCODE for what cannot be written (functions, cycles). */
 export function valueToText(value: unknown): string {
   const text = JSON.stringify(value, replace) as string | undefined;
-  if (text === undefined) throw new RecordError('SLC_RECORD_ENCODE', `a value of type ${typeof value} cannot be stored`);
+  if (text === undefined)
+    throw new RecordError('SLC_RECORD_ENCODE', `a value of type ${typeof value} cannot be stored`);
   return text;
 }
 

@@ -116,7 +116,11 @@ export class MemoryWindowStore implements StateStore {
     const kind = bytes.toString('latin1', 16, 17);
     const recordKey = keyFromText(bytes.toString('utf8', 17), kind === 't' ? undefined : kind);
     if (value === null) return this.#remove(recordKey, start, end);
-    const [timestamp, accumulator, contributors] = decodeValue(asBuffer(value)) as [number, unknown, Contributor[] | null];
+    const [timestamp, accumulator, contributors] = decodeValue(asBuffer(value)) as [
+      number,
+      unknown,
+      Contributor[] | null,
+    ];
     this.#remove(recordKey, start, end);
     this.#insert({ key: recordKey, start, end, timestamp, accumulator, contributors: contributors ?? undefined });
   }

@@ -37,7 +37,8 @@ export class MemoryLog {
     const cursor = new RecordCursor();
     for (const batch of this.#batches) {
       cursor.open(batch);
-      while (cursor.next()) yield { key: cursor.keyBytes(), value: cursor.valueBytes(), timestamp: cursor.timestamp, cursor };
+      while (cursor.next())
+        yield { key: cursor.keyBytes(), value: cursor.valueBytes(), timestamp: cursor.timestamp, cursor };
     }
   }
 }

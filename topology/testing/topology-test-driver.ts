@@ -155,7 +155,10 @@ export class TopologyTestDriver {
   deadLetters(stage: string): { readonly code: string; readonly reason: string }[] {
     const text = (bytes: Buffer | null): string => bytes?.toString('utf8') ?? '';
     return (this.#logs.get(deadLetterTopicOf(stage)) ?? []).flatMap((log) =>
-      [...log.records()].map(({ cursor }) => ({ code: text(cursor.header('code')), reason: text(cursor.header('reason')) })),
+      [...log.records()].map(({ cursor }) => ({
+        code: text(cursor.header('code')),
+        reason: text(cursor.header('reason')),
+      })),
     );
   }
 
@@ -205,7 +208,8 @@ export class TopologyTestDriver {
       if (from >= log.end || (!all && this.#random.chance(0.3))) continue;
       const batches = log.from(from, all ? 1_000_000 : this.#random.int(1, 10));
       const last = batches.at(-1);
-      const nextOffset = last === undefined || log.from(last.lastOffset + 1n, 1).length === 0 ? log.end : last.lastOffset + 1n;
+      const nextOffset =
+        last === undefined || log.from(last.lastOffset + 1n, 1).length === 0 ? log.end : last.lastOffset + 1n;
       running.slot.enqueue({ ...input.tp, batches, nextOffset, endOffset: log.end, bytes: 0 });
       running.fetched.set(input.tp.topic, nextOffset);
       moved = true;
@@ -216,7 +220,8 @@ export class TopologyTestDriver {
   /** The ledger is read at any lag. */
   #hear(running: RunningSlot, all: boolean): void {
     const to = all ? this.#ledger.length : this.#random.int(running.heard, this.#ledger.length);
-    for (const record of this.#ledger.slice(running.heard, to)) if (record.kind === 'promise') running.slot.receive(record);
+    for (const record of this.#ledger.slice(running.heard, to))
+      if (record.kind === 'promise') running.slot.receive(record);
     running.heard = to;
   }
 
@@ -284,4 +289,3 @@ export class TopologyTestDriver {
     return { keySerde, valueSerde };
   }
 }
-

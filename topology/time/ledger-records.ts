@@ -70,7 +70,12 @@ export function parseLedgerRecord(key: Buffer | null, value: Buffer | null): Led
   if (key === null || value === null) return undefined;
   const [kind, a = '', b = '', c = ''] = key.toString('utf8').split('|');
   if (kind !== 'pin' && kind !== 'wm' && kind !== 'roster') return undefined;
-  const body = JSON.parse(value.toString('utf8')) as { m?: unknown; ends?: number[]; topics?: string[]; epoch?: string };
+  const body = JSON.parse(value.toString('utf8')) as {
+    m?: unknown;
+    ends?: number[];
+    topics?: string[];
+    epoch?: string;
+  };
   if (kind === 'pin') return { kind: 'pin', topic: a, partition: Number(b), at: BigInt(c), m: readMs(body.m) };
   if (kind === 'wm') {
     return { kind: 'promise', writer: a, topic: b, m: readMs(body.m), ends: (body.ends ?? []).map(BigInt) };

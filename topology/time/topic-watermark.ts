@@ -46,7 +46,8 @@ export class TopicWatermark {
     const state = this.#writers.get(promise.writer);
     if (state === undefined) return;
     state.waiting.push({ m: promise.m, end: promise.ends[this.#partition] ?? 0n });
-    if (state.waiting.length > MAX_WAITING) state.waiting = state.waiting.filter((_, i, all) => (all.length - i) % 2 === 1);
+    if (state.waiting.length > MAX_WAITING)
+      state.waiting = state.waiting.filter((_, i, all) => (all.length - i) % 2 === 1);
   }
 
   /** Takes over the promises whose end `position` has passed. True when the watermark moved. */

@@ -1,0 +1,49 @@
+import type { GraphNode } from './graph.ts';
+import type { SubTopology } from './topology.ts';
+
+/** The topology as text, one node a line. */
+export function describeText(subs: readonly SubTopology[]): string {
+  return [...Map.groupBy(subs, (sub) => sub.stage)]
+    .flatMap(([stage, own]) => [
+      `stage ${stage}`,
+      ...own.flatMap((sub) => [`  sub-topology ${sub.id} (${sub.partitions} tasks)`, ...nodeLines(sub)]),
+    ])
+    .join('\n');
+}
+
+function nodeLines(sub: SubTopology): string[] {
+  return sub.nodes.map((node) => {
+    const to = childrenOf(node, sub).map((child) => child.name);
+    const detail = node.spec.detail === undefined ? '' : ` (${node.spec.detail})`;
+    const store = node.spec.store === undefined ? '' : ` [store ${node.spec.store.name}]`;
+    const guard = node.keyGuard === true ? ' {key checked}' : '';
+    const mark =
+      node.spec.nondeterministic === undefined ? '' : ` {no function of the log: ${node.spec.nondeterministic}}`;
+    return `    ${node.name}${detail}${store}${guard}${mark}${to.length > 0 ? ` -> ${to.join(', ')}` : ''}`;
+  });
+}
+
+function childrenOf(node: GraphNode, sub: SubTopology): GraphNode[] {
+  return sub.nodes.filter((each) => each.parents.includes(node));
+}
+
+/** Topics and stages as a Mermaid flowchart. */
+export function toMermaid(subs: readonly SubTopology[]): string {
+  const ids = new Map<string, string>();
+  const lines: string[] = [];
+  const idOf = (name: string, open: string, close: string): string => {
+    const known = ids.get(name);
+    if (known !== undefined) return known;
+    const id = `n${ids.size}`;
+    ids.set(name, id);
+    lines.push(`  ${id}${open}"${name}"${close}`);
+    return id;
+  };
+  for (const sub of subs) {
+    const task = idOf(`${sub.stage} #${sub.id}`, '[', ']');
+    for (const { topic } of sub.sources) lines.push(`  ${idOf(topic.name, '([', '])')} --> ${task}`);
+    for (const { topic } of sub.sinks) lines.push(`  ${task} --> ${idOf(topic.name, '([', '])')}`);
+    for (const { name } of sub.stores) lines.push(`  ${task} -.- ${idOf(name, '[(', ')]')}`);
+  }
+  return ['flowchart LR', ...lines].join('\n');
+}

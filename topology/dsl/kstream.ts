@@ -1,0 +1,160 @@
+/** KStream and KTable: what the user chains. They only describe; the graph holds the nodes. */
+import type { OperatorFunction } from 'rxjs';
+import { TopologyError } from '../errors.ts';
+import type { AnyRecord, StreamRecord } from '../record.ts';
+import type { SinkTopic } from '../topic.ts';
+import { type AnyTopic, type Graph, type GraphNode, isTable } from './graph.ts';
+import type { CreateProcessor } from './node.ts';
+import { scope } from './scope.ts';
+import { type AnyOperator, rxEntry, Trace } from './trace.ts';
+
+declare const table: unique symbol;
+
+/**
+ * What an aggregation without a window, or with `emit: 'updates'`, gives: the end of a pipe, which then is a KTable. No StreamRecord on purpose: a
+ * filter over the changes of a table would leave dropped rows standing.
+ */
+export interface TableOf<out K, out V> {
+  readonly [table]: 'the end of a pipe: go on with KTable methods or toStream()';
+  readonly row: readonly [K, V];
+}
+
+type End = AnyRecord | TableOf<unknown, unknown>;
+type Op<I, O> = OperatorFunction<I, O>;
+
+/** What a pipe gives: a KTable behind an aggregation that makes one, else a KStream. */
+export type StreamOf<A> = [A] extends [TableOf<infer K, infer V>]
+  ? KTable<K, V>
+  : [A] extends [StreamRecord<infer K, infer V>]
+    ? KStream<K, V>
+    : never;
+
+type Guard<K, V> = (value: V, key: K) => boolean;
+type Narrowed<P, V> = P extends ((value: V, ...rest: never[]) => value is infer S extends V) ? S : V;
+
+/** The streams that `split` gives: one per predicate, and `rest` for what none took. */
+export type Branches<K, V, P extends Record<string, Guard<K, V>>> = {
+  [N in keyof P]: KStream<K, Narrowed<P[N], V>>;
+} & { rest: KStream<K, V> };
+
+const passOn: CreateProcessor<never, unknown> = (_context, emit) => ({ process: emit });
+
+/** A stream of records with key K and value V. */
+export class KStream<out K, out V> {
+  readonly graph: Graph;
+  readonly node: GraphNode;
+
+  constructor(graph: Graph, node: GraphNode) {
+    this.graph = graph;
+    this.node = node;
+  }
+
+  /** Applies operators, RxJS's and the engine's. TopologyError for what a stage may not do (SLC_STAGE_*). */
+  pipe<A extends End>(a: Op<StreamRecord<K, V>, A>): StreamOf<A>;
+  pipe<A, B extends End>(a: Op<StreamRecord<K, V>, A>, b: Op<A, B>): StreamOf<B>;
+  pipe<A, B, C extends End>(a: Op<StreamRecord<K, V>, A>, b: Op<A, B>, c: Op<B, C>): StreamOf<C>;
+  pipe<A, B, C, D extends End>(a: Op<StreamRecord<K, V>, A>, b: Op<A, B>, c: Op<B, C>, d: Op<C, D>): StreamOf<D>;
+  pipe<A, B, C, D, E extends End>(
+    a: Op<StreamRecord<K, V>, A>,
+    b: Op<A, B>,
+    c: Op<B, C>,
+    d: Op<C, D>,
+    e: Op<D, E>,
+  ): StreamOf<E>;
+  pipe<A, B, C, D, E, F extends End>(
+    a: Op<StreamRecord<K, V>, A>,
+    b: Op<A, B>,
+    c: Op<B, C>,
+    d: Op<C, D>,
+    e: Op<D, E>,
+    f: Op<E, F>,
+  ): StreamOf<F>;
+  pipe<A, B, C, D, E, F, G extends End>(
+    a: Op<StreamRecord<K, V>, A>,
+    b: Op<A, B>,
+    c: Op<B, C>,
+    d: Op<C, D>,
+    e: Op<D, E>,
+    f: Op<E, F>,
+    g: Op<F, G>,
+  ): StreamOf<G>;
+  pipe<A, B, C, D, E, F, G, H extends End>(
+    a: Op<StreamRecord<K, V>, A>,
+    b: Op<A, B>,
+    c: Op<B, C>,
+    d: Op<C, D>,
+    e: Op<D, E>,
+    f: Op<E, F>,
+    g: Op<F, G>,
+    h: Op<G, H>,
+  ): StreamOf<H>;
+  pipe(...operators: AnyOperator[]): KStream<unknown, unknown> | KTable<unknown, unknown> {
+    let trace = new Trace([]);
+    scope.building = `stage ${this.graph.stage}`;
+    try {
+      for (const operator of operators) {
+        const out: unknown = operator(trace);
+        trace = out instanceof Trace ? out : trace.add(rxEntry(operator));
+      }
+    } finally {
+      scope.building = undefined;
+    }
+    const node = this.graph.append(this.node, trace.entries);
+    return isTable(node) ? new KTable(this.graph, node) : new KStream(this.graph, node);
+  }
+
+  /** One stream per predicate; each record goes to the first that holds, else to `rest`. A type guard narrows V. */
+  split<P extends Record<string, Guard<K, V>>>(branches: P): Branches<K, V, P> {
+    const names = Object.keys(branches);
+    const takes = (value: V, key: K): string => names.find((name) => branches[name]?.(value, key) === true) ?? 'rest';
+    const streams = [...names, 'rest'].map((name) => {
+      const create: CreateProcessor<StreamRecord<K, V>, unknown> = (_context, emit) => ({
+        process: (record) => {
+          if (takes(record.value, record.key) === name) emit(record);
+        },
+      });
+      const node = this.graph.add({ kind: 'branch', detail: name }, [this.node], {
+        create: create as CreateProcessor<never, unknown>,
+      });
+      return [name, new KStream(this.graph, node)] as const;
+    });
+    return Object.fromEntries(streams) as unknown as Branches<K, V, P>;
+  }
+
+  /** The records of both streams. */
+  merge(other: KStream<K, V>): KStream<K, V> {
+    return new KStream(this.graph, this.graph.add({ kind: 'merge' }, [this.node, other.node], { create: passOn }));
+  }
+
+  /** Writes the stream to a topic, by its key. The value may be null: a tombstone. */
+  to(topic: SinkTopic<K, NonNullable<V>>): void {
+    if (topic.origin !== undefined) {
+      throw new TopologyError(
+        'SLC_TOPOLOGY_SINK',
+        `${this.graph.stage}: ${topic.name} is an origin topic, which no stage writes`,
+        {
+          hint: 'declare it with topic()',
+        },
+      );
+    }
+    this.graph.add({ kind: 'sink', detail: topic.name }, [this.node], { topic: topic as unknown as AnyTopic });
+  }
+}
+
+/** A table: the last value per key. */
+export class KTable<in out K, in out V> {
+  /** Never present at run time: carries the types. */
+  declare readonly row: (key: K) => V;
+  readonly graph: Graph;
+  readonly node: GraphNode;
+
+  constructor(graph: Graph, node: GraphNode) {
+    this.graph = graph;
+    this.node = node;
+  }
+
+  /** The changes of the table. With updates only the last value per key is promised. */
+  toStream(): KStream<K, V> {
+    return new KStream(this.graph, this.node);
+  }
+}

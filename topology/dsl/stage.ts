@@ -1,0 +1,57 @@
+import { TopologyError } from '../errors.ts';
+import { tableSource } from '../operators/table-source.ts';
+import type { Topic } from '../topic.ts';
+import { type AnyTopic, Graph } from './graph.ts';
+import { KStream, KTable } from './kstream.ts';
+import type { CreateProcessor } from './node.ts';
+
+/** A named topology fragment, topics in, topics out: what one names, replays, inspects and tests. */
+export interface Stage {
+  readonly name: string;
+  readonly graph: Graph;
+}
+
+/** Where a stage begins. */
+export interface StageBuilder {
+  /** The records of a topic. */
+  stream<K, V>(topic: Topic<K, V>): KStream<K, V>;
+  /** A topic read as a table with history. The store's name is mandatory: an upgrade must find it again. */
+  table<K, V>(topic: Topic<K, V>, options: { readonly store: string }): KTable<K, V>;
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,180}$/;
+
+const source: CreateProcessor<never, unknown> = (_context, emit) => ({ process: emit });
+
+/**
+ * Describes a stage. By convention it has the name of the topic that it writes: its late records go to `<name>.late`, its dead letters to
+ * `<name>.dlq`. TopologyError SLC_STAGE_NAME for a name that is no topic name.
+ */
+export function stage(name: string, build: (builder: StageBuilder) => void): Stage {
+  if (!NAME.test(name)) {
+    throw new TopologyError('SLC_STAGE_NAME', `${JSON.stringify(name)} cannot name a stage`, {
+      hint: 'letters, digits, dots, dashes and underscores, as in a topic name',
+    });
+  }
+  const graph = new Graph(name);
+  build({
+    stream: <K, V>(topic: Topic<K, V>) => {
+      const node = graph.add({ kind: 'source', detail: topic.name }, [], {
+        topic: topic as unknown as AnyTopic,
+        create: source,
+      });
+      return new KStream<K, V>(graph, node);
+    },
+    table: <K, V>(topic: Topic<K, V>, options: { readonly store: string }) => {
+      const spec = {
+        kind: 'table',
+        detail: topic.name,
+        keyed: true,
+        store: { name: options.store, kind: 'versioned' },
+      } as const;
+      const create = tableSource({ store: options.store }) as CreateProcessor<never, unknown>;
+      return new KTable<K, V>(graph, graph.add(spec, [], { topic: topic as unknown as AnyTopic, create }));
+    },
+  });
+  return { name, graph };
+}

@@ -1,0 +1,101 @@
+import { TopologyError } from '../errors.ts';
+import { type GraphNode, isTable } from './graph.ts';
+import type { Stage } from './stage.ts';
+import type { SubTopology } from './topology.ts';
+
+/** What can only be seen with all stages in hand. Adds every problem that it finds. */
+export function checkTopology(stages: readonly Stage[], subs: readonly SubTopology[], problems: TopologyError[]): void {
+  checkNames(stages, subs, problems);
+  checkWriters(subs, problems);
+  for (const { nodes } of subs) for (const node of nodes) checkKeyFormat(node, problems);
+  const updates = updatesTopics(subs);
+  for (const { nodes } of subs) for (const node of nodes) checkUpdates(node, updates, problems);
+}
+
+function checkNames(stages: readonly Stage[], subs: readonly SubTopology[], problems: TopologyError[]): void {
+  for (const [name, same] of Map.groupBy(stages, (stage) => stage.name)) {
+    if (same.length > 1)
+      problems.push(new TopologyError('SLC_TOPOLOGY_NAME', `${same.length} stages are called ${name}`));
+  }
+  const stores = subs.flatMap((sub) => sub.stores.map((store) => ({ store: store.name, stage: sub.stage })));
+  for (const [name, same] of Map.groupBy(stores, (each) => each.store)) {
+    if (same.length === 1) continue;
+    const where = [...new Set(same.map((each) => each.stage))].join(', ');
+    problems.push(
+      new TopologyError('SLC_TOPOLOGY_NAME', `${same.length} stores are called ${name} (${where})`, {
+        hint: 'a store has one changelog: give each a name of its own',
+      }),
+    );
+  }
+}
+
+/** A task promises for a topic as one writer: two tasks of a stage and partition cannot. */
+function checkWriters(subs: readonly SubTopology[], problems: TopologyError[]): void {
+  const written = subs.flatMap((sub) =>
+    [...new Set(sub.sinks.map((sink) => sink.topic.name))].map((topic) => ({ topic, stage: sub.stage })),
+  );
+  for (const [id, same] of Map.groupBy(written, (each) => `${each.stage} writes ${each.topic}`)) {
+    if (same.length === 1) continue;
+    problems.push(
+      new TopologyError('SLC_TOPOLOGY_WRITERS', `${id} from ${same.length} sub-topologies`, {
+        hint: 'merge() the streams before to()',
+      }),
+    );
+  }
+}
+
+/** Keys of foreign topics are in a format of their own: only a key that keyBy made is placed as the engine places keys. */
+function checkKeyFormat(node: GraphNode, problems: TopologyError[]): void {
+  if (node.spec.keyed !== true) return;
+  for (const source of sourcesBefore(node)) {
+    if (source.topic === undefined || !('key' in source.topic) || source.topic.key === 'text') continue;
+    problems.push(
+      new TopologyError(
+        'SLC_TOPOLOGY_KEY_FORMAT',
+        `${node.stage}: ${node.name} needs keys as text, but ${source.topic.name} has its own key format`,
+        {
+          hint: 'put a keyBy() before it',
+        },
+      ),
+    );
+  }
+}
+
+function sourcesBefore(node: GraphNode): GraphNode[] {
+  if (node.parents.length === 0) return [node];
+  return node.parents.flatMap(sourcesBefore);
+}
+
+/** Topics whose records are updates of a table, in whatever stage. */
+function updatesTopics(subs: readonly SubTopology[]): Set<string> {
+  const updates = new Set<string>();
+  for (let before = -1; before !== updates.size;) {
+    before = updates.size;
+    for (const { sinks } of subs)
+      for (const { node, topic } of sinks) if (hasUpdates(node, updates)) updates.add(topic.name);
+  }
+  return updates;
+}
+
+function hasUpdates(node: GraphNode, updates: ReadonlySet<string>): boolean {
+  if (isTable(node)) return true;
+  if (node.spec.windows !== undefined || node.spec.aggregates === true) return false;
+  if (node.parents.length === 0) return node.topic !== undefined && updates.has(node.topic.name);
+  return node.parents.some((parent) => hasUpdates(parent, updates));
+}
+
+/** TIME.md rule 11: updates promise the last value per key only, so nothing that counts records may read them. */
+function checkUpdates(node: GraphNode, updates: ReadonlySet<string>, problems: TopologyError[]): void {
+  if (node.spec.windows === undefined && node.spec.kind !== 'asOfJoin') return;
+  const [stream] = node.parents;
+  if (stream === undefined || !hasUpdates(stream, updates)) return;
+  problems.push(
+    new TopologyError(
+      'SLC_TOPOLOGY_UPDATES',
+      `${node.stage}: ${node.name} reads the updates of a table, of which only the last value per key is promised`,
+      {
+        hint: "let the aggregation before it emit 'final'",
+      },
+    ),
+  );
+}

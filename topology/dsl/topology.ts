@@ -1,0 +1,164 @@
+/** An application's topology: stages cut into sub-topologies, with their internal topics, before any record flows. */
+import { createHash } from 'node:crypto';
+import { TopologyError } from '../errors.ts';
+import type { StoreSpec } from '../state/store.ts';
+import { describeText, toMermaid } from './describe.ts';
+import type { AnyTopic, GraphNode, InternalTopic } from './graph.ts';
+import type { Stage } from './stage.ts';
+import { cutStage } from './sub-topologies.ts';
+import { checkTopology } from './topology-checks.ts';
+
+/** A topic that a sub-topology reads, and the nodes that take its records. */
+export interface SourceNode {
+  readonly topic: AnyTopic | InternalTopic;
+  readonly nodes: readonly GraphNode[];
+}
+
+/** A node that writes a topic. */
+export interface SinkNode {
+  readonly topic: AnyTopic | InternalTopic;
+  readonly node: GraphNode;
+}
+
+/** What runs as one task per partition: connected nodes without a repartition topic between them. */
+export interface SubTopology {
+  readonly id: number;
+  readonly stage: string;
+  readonly partitions: number;
+  readonly sources: readonly SourceNode[];
+  /** In topological order. */
+  readonly nodes: readonly GraphNode[];
+  readonly sinks: readonly SinkNode[];
+  readonly stores: readonly StoreSpec[];
+}
+
+/** A store's changelog topic. */
+export interface Changelog {
+  readonly store: string;
+  readonly topic: string;
+  readonly partitions: number;
+}
+
+/** A whole application. */
+export interface Topology {
+  readonly app: string;
+  /** Upstream before downstream. */
+  readonly stages: readonly Stage[];
+  readonly subTopologies: readonly SubTopology[];
+  readonly internalTopics: readonly InternalTopic[];
+  readonly changelogs: readonly Changelog[];
+  /** Per derived topic the stages whose tasks write it. */
+  readonly writers: ReadonlyMap<string, readonly { readonly stage: string; readonly partitions: number }[]>;
+  /** Changes whenever the topology does: members of different epochs never share slots. */
+  readonly epoch: string;
+  describe(): string;
+  toJSON(): unknown;
+  toMermaid(): string;
+}
+
+/** Cuts the stages into sub-topologies and checks them. Throws one TopologyError that lists all problems (its code is that of the first). */
+export function buildTopology(stages: readonly Stage[], options: { readonly app: string }): Topology {
+  const { app } = options;
+  const problems: TopologyError[] = [];
+  const ordered = orderStages(stages, problems);
+  const subTopologies: SubTopology[] = [];
+  for (const stage of ordered) {
+    for (const sub of cutStage(stage, app, problems)) subTopologies.push({ ...sub, id: subTopologies.length });
+  }
+  checkTopology(ordered, subTopologies, problems);
+  const [first] = problems;
+  if (first !== undefined) {
+    const text = problems
+      .map((problem) => problem.message + (problem.hint === undefined ? '' : ` (${problem.hint})`))
+      .join('\n');
+    throw new TopologyError(first.code, text);
+  }
+  const internalTopics = subTopologies
+    .flatMap((sub) => sub.sources.map((source) => source.topic))
+    .filter((topic): topic is InternalTopic => !('value' in topic));
+  const changelogs = subTopologies.flatMap((sub) =>
+    sub.stores.map((store) => ({
+      store: store.name,
+      topic: `${app}-${store.name}-changelog`,
+      partitions: sub.partitions,
+    })),
+  );
+  const json = toJson(app, subTopologies);
+  const epoch = createHash('sha256').update(JSON.stringify(json)).digest('hex').slice(0, 12);
+  return {
+    app,
+    stages: ordered,
+    subTopologies,
+    internalTopics,
+    changelogs,
+    writers: writersOf(subTopologies),
+    epoch,
+    describe: () => describeText(subTopologies),
+    toJSON: () => json,
+    toMermaid: () => toMermaid(subTopologies),
+  };
+}
+
+/** Stages so that whoever writes a topic comes before whoever reads it. */
+function orderStages(stages: readonly Stage[], problems: TopologyError[]): Stage[] {
+  const writersOfTopic = new Map<string, Stage[]>();
+  for (const stage of stages) {
+    for (const topic of topicsOfKind(stage, 'sink'))
+      writersOfTopic.set(topic, [...(writersOfTopic.get(topic) ?? []), stage]);
+  }
+  const ordered: Stage[] = [];
+  const underWay = new Set<Stage>();
+  const visit = (stage: Stage): void => {
+    if (ordered.includes(stage)) return;
+    if (underWay.has(stage)) {
+      problems.push(
+        new TopologyError('SLC_TOPOLOGY_CYCLE', `${stage.name} reads, through other stages, what it writes`),
+      );
+      return;
+    }
+    underWay.add(stage);
+    for (const kind of ['source', 'table']) {
+      for (const topic of topicsOfKind(stage, kind))
+        for (const writer of writersOfTopic.get(topic) ?? []) visit(writer);
+    }
+    underWay.delete(stage);
+    ordered.push(stage);
+  };
+  for (const stage of stages) visit(stage);
+  return ordered;
+}
+
+function topicsOfKind(stage: Stage, kind: string): string[] {
+  return stage.graph.nodes.filter((node) => node.spec.kind === kind).flatMap((node) => node.topic?.name ?? []);
+}
+
+function writersOf(subs: readonly SubTopology[]): Map<string, { stage: string; partitions: number }[]> {
+  const writers = new Map<string, { stage: string; partitions: number }[]>();
+  for (const { stage, partitions, sinks } of subs) {
+    for (const name of new Set(sinks.map((sink) => sink.topic.name))) {
+      writers.set(name, [...(writers.get(name) ?? []), { stage, partitions }]);
+    }
+  }
+  return writers;
+}
+
+function toJson(app: string, subs: readonly SubTopology[]): unknown {
+  const nodeJson = ({ name, spec, parents, topic }: GraphNode): unknown => ({
+    name,
+    kind: spec.kind,
+    ...(spec.detail === undefined ? {} : { detail: spec.detail }),
+    ...(spec.store === undefined ? {} : { store: spec.store.name }),
+    ...(topic === undefined ? {} : { topic: topic.name }),
+    ...(spec.nondeterministic === undefined ? {} : { nondeterministic: spec.nondeterministic }),
+    parents: parents.map((parent) => parent.name),
+  });
+  return {
+    app,
+    subTopologies: subs.map(({ id, stage, partitions, nodes }) => ({
+      id,
+      stage,
+      partitions,
+      nodes: nodes.map(nodeJson),
+    })),
+  };
+}

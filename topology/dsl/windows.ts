@@ -1,0 +1,75 @@
+import { type Duration, parseDuration } from '../duration.ts';
+import { TopologyError } from '../errors.ts';
+import { dayStart, nextDay } from './calendar.ts';
+
+/** How event time is cut into windows [start, end), ms since the epoch. */
+export interface Windows {
+  /** For people, in describe(). */
+  readonly text: string;
+  readonly kind: 'hopping' | 'calendar';
+  /** Longest window, ms. */
+  readonly sizeMs: number;
+  /** How long after its end a window still takes records, ms of event time. */
+  readonly graceMs: number;
+  /** Appends start and end of every window that holds the timestamp, the latest window first. */
+  windowsOf(timestamp: number, bounds: number[]): void;
+}
+
+/**
+ * Windows of `size` that begin every `advance`, aligned to the epoch. TopologyError SLC_TOPOLOGY_WINDOW unless 0 < advance <= size.
+ */
+export function hopping(options: {
+  readonly size: Duration;
+  readonly advance: Duration;
+  readonly grace: Duration;
+}): Windows {
+  const sizeMs = parseDuration(options.size);
+  const advanceMs = parseDuration(options.advance);
+  if (advanceMs <= 0 || advanceMs > sizeMs) {
+    throw new TopologyError('SLC_TOPOLOGY_WINDOW', `windows of ${options.size} cannot advance by ${options.advance}`, {
+      hint: 'advance must be above 0 and at most size',
+    });
+  }
+  const tumbles = advanceMs === sizeMs;
+  return {
+    text: tumbles
+      ? `tumbling ${options.size}, grace ${options.grace}`
+      : `hopping ${options.size} every ${options.advance}, grace ${options.grace}`,
+    kind: 'hopping',
+    sizeMs,
+    graceMs: parseDuration(options.grace),
+    windowsOf: (timestamp, bounds) => {
+      for (let start = Math.floor(timestamp / advanceMs) * advanceMs; start > timestamp - sizeMs; start -= advanceMs) {
+        bounds.push(start, start + sizeMs);
+      }
+    },
+  };
+}
+
+/** Windows of `size`, one after the other, aligned to the epoch. */
+export function tumbling(options: { readonly size: Duration; readonly grace: Duration }): Windows {
+  return hopping({ size: options.size, advance: options.size, grace: options.grace });
+}
+
+/** Calendar days of an IANA time zone: 23 or 25 hours long when the clocks change. TopologyError SLC_TOPOLOGY_WINDOW for an unknown zone. */
+export function calendarDay(options: { readonly timeZone: string; readonly grace: Duration }): Windows {
+  const { timeZone } = options;
+  try {
+    dayStart(0, timeZone);
+  } catch (cause) {
+    throw new TopologyError('SLC_TOPOLOGY_WINDOW', `there is no time zone ${timeZone}`, {
+      hint: "use an IANA name, as in 'Europe/Berlin' or 'UTC'",
+      cause,
+    });
+  }
+  return {
+    text: `calendar day in ${timeZone}, grace ${options.grace}`,
+    kind: 'calendar',
+    sizeMs: 25 * 3_600_000,
+    graceMs: parseDuration(options.grace),
+    windowsOf: (timestamp, bounds) => {
+      const start = dayStart(timestamp, timeZone);
+      bounds.push(start, nextDay(start, timeZone));
+    },
+  };
+}

@@ -1,0 +1,19 @@
+import { MemoryBufferStore } from './buffer-store.ts';
+import { MemoryKeyValueStore } from './memory-store.ts';
+import type { StateStore, StoreSpec } from './store.ts';
+import { MemoryVersionedStore } from './versioned-store.ts';
+import { MemoryWindowStore } from './window-store.ts';
+
+/** An empty store of the kind that its spec names. */
+export function makeStore(spec: StoreSpec): StateStore {
+  switch (spec.kind) {
+    case 'key-value':
+      return new MemoryKeyValueStore(spec.name);
+    case 'window':
+      return new MemoryWindowStore(spec.name);
+    case 'versioned':
+      return new MemoryVersionedStore(spec.name);
+    case 'buffer':
+      return new MemoryBufferStore(spec.name);
+  }
+}

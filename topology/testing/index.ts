@@ -1,0 +1,10 @@
+/** For tests of topologies: `#topology/testing`. */
+export { MemoryLog } from './memory-log.ts';
+export { random, type Random } from './random.ts';
+export {
+  type TestDriverOptions,
+  type TestInput,
+  type TestLate,
+  type TestOutput,
+  TopologyTestDriver,
+} from './topology-test-driver.ts';
