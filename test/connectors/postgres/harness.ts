@@ -1,4 +1,5 @@
 /** A database of its own per test file, a table whose every write is on record, and a line to the server that can be cut. */
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -67,9 +68,10 @@ export function makeSink(database: { url: string }, more: Partial<PostgresSinkOp
 
 /** Puts every insert and update of the table on record, in the same transaction. */
 export async function keepHistory(database: TestDatabase): Promise<void> {
-  await database.query('create table history (position bigserial primary key, written bigint not null)');
+  await database.query(`create table history (position bigserial primary key, written bigint not null, partition integer not null,
+    transaction xid8 not null default pg_current_xact_id())`);
   await database.query(`create function note() returns trigger language plpgsql as
-    $$ begin insert into history (written) values (new._offset); return new; end $$`);
+    $$ begin insert into history (written, partition) values (new._offset, new._partition); return new; end $$`);
   await database.query(
     'create trigger note after insert or update on gold.numbers for each row execute function note()',
   );
@@ -175,4 +177,18 @@ export async function openLine(target: string): Promise<Line> {
     close: () => line.away(),
   };
   return line;
+}
+
+/** Fails when a record was written twice, or one behind a later transaction's. Returns how many were written. */
+export async function checkHistory(database: TestDatabase): Promise<number> {
+  const twice = await database.query(
+    'select partition, written from history group by 1, 2 having count(*) > 1 limit 5',
+  );
+  assert.deepEqual(twice, [], 'written twice');
+  const back = await database.query(`
+    select * from (select partition, transaction, min(written) as first, lag(max(written)) over (partition by partition order by min(position)) as before
+                   from history group by partition, transaction) t where first <= before limit 5`);
+  assert.deepEqual(back, [], 'a position went back');
+  const [count] = await database.query<{ n: number }>('select count(*)::integer as n from history');
+  return count?.n ?? 0;
 }
