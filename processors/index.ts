@@ -1,0 +1,22 @@
+/** The shop's stages. */
+import type { Stage } from '#topology';
+import { pageviewsByChannel } from './gold/pageviews-by-channel.ts';
+import { registrationsHourly } from './gold/registrations-hourly.ts';
+import { salesPerf24h } from './gold/sales-perf-24h.ts';
+import { items } from './silver/items.ts';
+import { pageviewsByItems } from './silver/pageviews-by-items.ts';
+import { purchasesEnriched } from './silver/purchases-enriched.ts';
+import { users } from './silver/users.ts';
+
+export { topics } from './topics.ts';
+
+/** All stages of the shop, in no order that matters. */
+export const shopStages: readonly Stage[] = [
+  users,
+  items,
+  purchasesEnriched,
+  pageviewsByItems,
+  salesPerf24h,
+  pageviewsByChannel,
+  registrationsHourly,
+];

@@ -1,0 +1,23 @@
+/** What silver does with text that people typed. */
+
+/** Trimmed; null for nothing. */
+export function text(value: string | null): string | null {
+  const trimmed = value?.trim() ?? '';
+  return trimmed === '' ? null : trimmed;
+}
+
+/** Trimmed and in lower case; null for nothing. */
+export function emailAddress(value: string | null): string | null {
+  return text(value)?.toLowerCase() ?? null;
+}
+
+/** ISO 3166 alpha-2 in upper case; null for anything else. */
+export function countryCode(value: string | null): string | null {
+  const code = value?.trim().toUpperCase() ?? '';
+  return /^[A-Z]{2}$/.test(code) ? code : null;
+}
+
+/** Trimmed and in lower case; 'unknown' for nothing. */
+export function category(value: string | null): string {
+  return text(value)?.toLowerCase() ?? 'unknown';
+}

@@ -1,0 +1,55 @@
+import { filter } from 'rxjs';
+import { asOfJoin, keyBy, mapValues, stage } from '#topology';
+import type { SilverPurchasesEnriched } from '#schemas';
+import { topics } from '../topics.ts';
+import { ageBandAt } from './age-band.ts';
+import { rowOf } from './change.ts';
+
+const GRACE = { grace: '1m', tableGrace: '1m', join: 'left' } as const;
+
+/**
+ * silver.purchases_enriched: a purchase with its item and its user as they were at its event time. Purchases are facts: only their creation counts.
+ * Key: purchase id.
+ */
+export const purchasesEnriched = stage('silver.purchases_enriched', (s) => {
+  const items = s.table(topics.silver.items, { store: 'purchases-items' });
+  const users = s.table(topics.silver.users, { store: 'purchases-users' });
+  s.stream(topics.bronze.shop.purchases)
+    .pipe(
+      filter((r) => r.value !== null && (r.value.op === 'c' || r.value.op === 'r')),
+      keyBy((r) => String(rowOf(r.value).item_id), { name: 'purchases-by-item' }),
+      mapValues((change, _key, purchasedAt) => {
+        const { id, user_id, item_id, quantity, unit_price } = rowOf(change);
+        const revenue = BigInt(quantity) * unit_price;
+        return {
+          purchaseId: id,
+          userId: user_id,
+          itemId: item_id,
+          quantity,
+          unitPrice: unit_price,
+          revenue,
+          purchasedAt,
+        };
+      }),
+      asOfJoin(
+        items,
+        (purchase, item) => ({ ...purchase, title: item?.title ?? null, category: item?.category ?? 'unknown' }),
+        {
+          ...GRACE,
+          store: 'purchases-awaiting-items',
+        },
+      ),
+      keyBy((r) => String(r.value.userId), { name: 'purchases-by-user' }),
+      asOfJoin(
+        users,
+        (purchase, user): SilverPurchasesEnriched => ({
+          ...purchase,
+          country: user?.country ?? 'unknown',
+          ageBand: ageBandAt(user?.birthDate, purchase.purchasedAt),
+        }),
+        { ...GRACE, store: 'purchases-awaiting-users' },
+      ),
+      keyBy((r) => String(r.value.purchaseId)),
+    )
+    .to(topics.silver.purchasesEnriched);
+});
