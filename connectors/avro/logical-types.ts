@@ -143,13 +143,54 @@ const CONNECT_TIMES: Readonly<Record<string, string>> = {
   'io.debezium.time.MicroTime': 'time-micros',
 };
 
+/** The part of avsc's cursor over bytes that SafeLong needs. */
+interface Tap {
+  readLong(): number;
+  writeLong(value: number): void;
+}
+
+/** avsc computes 2n in a double: from here on neighbours become the same number, which avsc itself notices only beyond 2^53. */
+const LONG_LIMIT = 2 ** 52;
+
+function isExactLong(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= -LONG_LIMIT && (value as number) < LONG_LIMIT;
+}
+
+/** long on number: refuses, both ways, what it would not keep exactly. */
+class SafeLongType extends avsc.types.LongType {
+  _check(value: unknown, _flags: unknown, hook: ((value: unknown, type: Type) => void) | undefined): boolean {
+    const exact = isExactLong(value);
+    if (!exact && hook !== undefined) hook(value, this);
+    return exact;
+  }
+
+  // Resolvers borrow this method: no `this` in it.
+  _read(tap: Tap): number {
+    const value = tap.readLong();
+    if (!isExactLong(value)) throw new LogicalTypeError('a long that a number does not hold exactly');
+    return value;
+  }
+
+  _write(tap: Tap, value: unknown): void {
+    if (!isExactLong(value)) throw new LogicalTypeError('a long is a whole number in [-2^52, 2^52)');
+    tap.writeLong(value);
+  }
+}
+
 const VALUE_TYPES = { decimal: DecimalType, uuid: UuidType };
 
 const COMPARE_TYPES = { ...VALUE_TYPES, ...Object.fromEntries(TIME_TYPES.map((name) => [name, TimeType])) };
 
 /** How schemas are compiled to encode and decode with. New ones for each schema: avsc keeps the names it has seen in them. */
 export function valueOptions(): Partial<ForSchemaOptions> {
-  return { omitRecordMethods: true, logicalTypes: VALUE_TYPES };
+  return {
+    omitRecordMethods: true,
+    logicalTypes: VALUE_TYPES,
+    typeHook: (schema) => {
+      const { type } = Object(schema) as Record<string, unknown>;
+      return (schema as unknown) === 'long' || type === 'long' ? new SafeLongType() : undefined;
+    },
+  };
 }
 
 /** How schemas are compiled to be compared, writers' schemas among them. New ones for each schema. */
