@@ -25,6 +25,10 @@ export const OFFSETS_TABLE = [
   `comment on table sluice.sink_offsets is 'Position and owner of every partition that Sluice writes here; moved in the transaction of the rows.'`,
 ] as const;
 
+/** Forgets the positions of a topic and fences all its owners. The rows stay, since an epoch must never come again. */
+export const FORGET = `
+  update sluice.sink_offsets set next_offset = null, epoch = epoch + 1, updated_at = now() where application = $1 and topic = $2`;
+
 const CLAIM = `
   insert into sluice.sink_offsets as held (application, topic, partition, next_offset, epoch, owner) values ($1, $2, $3, null, 1, $4)
   on conflict (application, topic, partition) do update set epoch = held.epoch + 1, owner = excluded.owner, updated_at = now()

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { ConfigError, ConnectorError, type Logger, type Sink, type SinkPartition } from '#topology';
 import { escapeIdentifier } from 'pg';
 import { TableWriter } from './batch.ts';
-import { claimPartition, OFFSETS_TABLE } from './claim.ts';
+import { claimPartition, FORGET, OFFSETS_TABLE } from './claim.ts';
 import { Database, Refused } from './database.ts';
 import { sqlState } from './failure.ts';
 import { ensureTable, type Table, type TableName, tableOf } from './table.ts';
@@ -42,6 +42,8 @@ const NO_RIGHT = '42501';
  * A sink that keeps table `<schema>.<name>` equal to the newest record of every key of its topic: column `key` (the record's key, text), one
  * per Avro field in snake_case, `_offset` and `_partition` of the record. A record without value deletes the row.
  *
+ * A table that was dropped is made again and filled from the start of its topic.
+ *
  * Rows and position are one transaction, fenced by an epoch per partition (claim.ts), so a crash at any moment leaves neither a hole nor a row
  * of a former owner. Tables are made and get new nullable columns by themselves; any other difference is ConnectorError SLC_POSTGRES_SCHEMA
  * with the statement to run. Further: RetriableError SLC_POSTGRES_AWAY, ConnectorError SLC_POSTGRES_ACCESS, SinkRecordError SLC_RECORD_POSTGRES,
@@ -66,7 +68,7 @@ export function createPostgresSink(options: PostgresSinkOptions): Sink {
 
   return {
     name: `PostgreSQL at ${database.target}`,
-    open: () => makeTables(database, [...tables.values()], options.logger),
+    open: () => makeTables(database, options.application, [...tables.values()], options.logger),
     async claim(topic: string, partition: number): Promise<SinkPartition> {
       const table = tables.get(topic);
       const writer = table === undefined ? undefined : writers.get(table);
@@ -80,7 +82,12 @@ export function createPostgresSink(options: PostgresSinkOptions): Sink {
 }
 
 /** One transaction under a lock: two sinks that start together would trip over each other's DDL. */
-async function makeTables(database: Database, tables: readonly Table[], logger: Logger): Promise<void> {
+async function makeTables(
+  database: Database,
+  application: string,
+  tables: readonly Table[],
+  logger: Logger,
+): Promise<void> {
   await database.transaction(async (client) => {
     await client.query('select pg_advisory_xact_lock($1::bigint)', [DDL_LOCK]);
     await refusable(async () => {
@@ -91,7 +98,10 @@ async function makeTables(database: Database, tables: readonly Table[], logger: 
       }
       const { rowCount } = await client.query(OFFSETS_EXISTS);
       if (rowCount === 0) for (const statement of OFFSETS_TABLE) await client.query(statement);
-      for (const table of tables) await ensureTable(client, table, logger);
+      for (const table of tables) {
+        // A table that somebody dropped is filled again from the start of its topic: an empty table holds nothing.
+        if (await ensureTable(client, table, logger)) await client.query(FORGET, [application, table.topic]);
+      }
     });
   });
 }

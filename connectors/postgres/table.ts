@@ -178,10 +178,10 @@ const RELATION = `
   where n.nspname = $1 and c.relname = $2`;
 
 /**
- * Creates the table, or adds what may be added. ConnectorError SLC_POSTGRES_SCHEMA with the statements to run where the existing one does not
+ * Creates the table, or adds what may be added; true when it was not there. ConnectorError SLC_POSTGRES_SCHEMA with the statements to run where the existing one does not
  * fit. Runs inside the caller's transaction, which must hold a lock against other sinks doing the same.
  */
-export async function ensureTable(client: ClientBase, table: Table, logger: Logger): Promise<void> {
+export async function ensureTable(client: ClientBase, table: Table, logger: Logger): Promise<boolean> {
   const found = await client.query<{ oid: number; isTable: boolean }>(RELATION, [table.schema, table.name]);
   const relation = found.rows[0];
   if (relation?.isTable === false)
@@ -204,6 +204,7 @@ export async function ensureTable(client: ClientBase, table: Table, logger: Logg
     await client.query(statement);
     logger.info({ table: table.title, statement }, 'changed the warehouse');
   }
+  return relation === undefined;
 }
 
 function mustRun(table: Table, statements: readonly string[], what: string): ConnectorError {

@@ -25,7 +25,7 @@ export interface SinkRunnerLimits extends SinkBatchLimits {
 export const DEFAULT_SINK_LIMITS: SinkRunnerLimits = {
   maxRecords: 5_000,
   maxBytes: 4 * 2 ** 20,
-  lingerMs: 100,
+  lingerMs: 200,
   positionMs: 1_000,
   maxQueuedBytes: 2 * 2 ** 20,
   sessionTimeoutMs: 10_000,

@@ -127,8 +127,8 @@ export class SinkTask {
         {
           hint:
             next < start
-              ? 'records were deleted before they were written; set or delete the position in the target to go on without them'
-              : 'the topic was made anew; delete its position in the target to write it from its start',
+              ? 'records were deleted before they were written; set the position in the target to go on without them'
+              : 'the topic was made anew; set its position in the target to null to write it from its start',
         },
       );
     }

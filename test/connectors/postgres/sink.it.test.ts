@@ -230,6 +230,20 @@ describe('tables', () => {
     await refuses(definition.fields, /is no table; run: alter table "gold"."numbers" rename to/);
   });
 
+  test('a table that was dropped is made again and filled from the start, its former owners fenced', async () => {
+    await database.query('drop view gold.numbers');
+    await open(definition.fields);
+    const sink = makeSink(database);
+    const held = await sink.claim(topic, 0);
+    await held.write([number(0n, 1)], 1n);
+    await database.query('drop table gold.numbers');
+    await assert.rejects(held.write([number(1n, 2)], 2n), { code: 'SLC_POSTGRES_SCHEMA' });
+    await open(definition.fields);
+    await assert.rejects(held.write([number(1n, 2)], 2n), TaskMigratedError);
+    assert.equal((await sink.claim(topic, 0)).nextOffset, null);
+    await sink.close();
+  });
+
   test('names that collide or have no column are refused before anything is connected', () => {
     const refused = (field: object) => assert.throws(() => sinkWith([field]), { code: 'SLC_CONFIG_POSTGRES' });
     refused({ name: 'key', type: 'string' });
