@@ -20,6 +20,7 @@ export {
   TaskMigratedError,
   TopologyError,
 } from './errors.ts';
+export { createKafkaClient } from './kafkajs/client.ts';
 export type { Logger } from './logger.ts';
 export { aggregate, type AggregateOptions } from './operators/aggregate.ts';
 export type { Aggregated, AggregationOptions, Groupable, ValueIn } from './operators/aggregation.ts';
@@ -78,6 +79,7 @@ export {
 } from './runtime/topic-config.ts';
 export { type KeyFormat, type Schema, type Serde, type SerdeFactory, textSerde } from './serde.ts';
 export { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from './time/ledger-records.ts';
+export { isTimeHeader, TIME_HEADER, watermarkOf } from './time/time-header.ts';
 export {
   DEFAULT_PARTITIONS,
   type OriginClock,

@@ -1,0 +1,306 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { schemas } from '#schemas';
+import { type Comparison, compareCount, compareRows } from '../../dev/verify/compare.ts';
+import { type BronzeDump, type BronzeRecord, OracleDatabase } from '../../dev/verify/oracle-database.ts';
+import { columnsOf, type Definitions, textOf, VERIFIED_TABLES } from '../../dev/verify/tables.ts';
+import { type Expected, expectedOf, type Timed } from './reference.ts';
+import { DAY, HOUR, makeDump, MINUTE, START } from './synthetic.ts';
+
+const definitions = Object.fromEntries(
+  Object.values(schemas).map((schema) => [schema.name, schema.definition]),
+) as unknown as Definitions;
+const SEEDS = 40;
+const FIRST = Number(process.env['SLUICE_SEED'] ?? 1);
+
+/** Every oracle over a dump against rows that are held to be right. */
+async function verify(
+  dump: BronzeDump,
+  expected: Expected,
+  edit?: (sql: string, file: string) => string,
+): Promise<Map<string, Comparison>> {
+  const database = await OracleDatabase.of(dump);
+  try {
+    await database.run(edit);
+    const results = new Map<string, Comparison>();
+    for (const table of VERIFIED_TABLES) {
+      const columns = columnsOf(table, definitions);
+      const wanted = expected.tables[table.name]!.map((row) => columns.map((column) => textOf(row[column])));
+      const found = await database.rows(table.name, columns);
+      results.set(table.name, compareRows(table.name, columns, table.identity, wanted, found));
+      if (!table.late) continue;
+      const late = `${table.name}.late`;
+      results.set(late, compareCount(late, expected.late[table.name]!, await database.late(table.name)));
+    }
+    return results;
+  } finally {
+    database.close();
+  }
+}
+
+const wrong = (results: Map<string, Comparison>): Comparison[] =>
+  [...results.values()].filter((each) => each.differing + each.missing + each.extra > 0);
+
+describe('oracles', () => {
+  test('give the rows that the rules demand, for every seed', async (t) => {
+    const rows = new Map<string, number>();
+    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+      const dump = makeDump(seed);
+      const results = await verify(dump, expectedOf(dump));
+      const first = wrong(results)[0];
+      assert.equal(first, undefined, `SLUICE_SEED=${seed}: ${first?.name}\n${first?.examples.join('\n')}`);
+      for (const { name, rows: n } of results.values()) rows.set(name, (rows.get(name) ?? 0) + n);
+    }
+    // What a join with 60 s of grace let through is never late for a window with 5 min.
+    for (const name of ['gold.sales_perf_24h.late', 'gold.pageviews_by_channel.late']) assert.equal(rows.get(name), 0);
+    for (const [name, n] of rows)
+      if (n > 0) assert.ok(n >= 100, `${name}: only ${n} rows in ${SEEDS} seeds show little`);
+    t.diagnostic(`seeds ${FIRST}..${FIRST + SEEDS - 1}: ${[...rows].map(([name, n]) => `${name} ${n}`).join(', ')}`);
+  });
+
+  test('zero rows are no success', async () => {
+    const dump: BronzeDump = { records: [], pins: [], ends: makeDump(1).ends };
+    for (const result of (await verify(dump, expectedOf(dump))).values()) {
+      if (result.name.endsWith('.late')) continue;
+      assert.equal(result.ok, false, result.name);
+      assert.match(result.examples.join(), /no rows/);
+    }
+  });
+});
+
+/** A dump in which everything is there: the first seed with rows in every table. */
+const [dump, truth] = ((): [BronzeDump, Expected] => {
+  for (let seed = 1; ; seed++) {
+    const dump = makeDump(seed);
+    const expected = expectedOf(dump);
+    if (Object.values(expected.tables).every((rows) => rows.length >= 20)) return [dump, expected];
+  }
+})();
+
+const same = (a: BronzeRecord, b: BronzeRecord): boolean =>
+  a.topic === b.topic && a.partition === b.partition && a.offset === b.offset;
+
+/** The dump with one record replaced. */
+function changed(record: BronzeRecord, by: Partial<BronzeRecord>): BronzeDump {
+  return { ...dump, records: dump.records.map((each) => (same(each, record) ? { ...each, ...by } : each)) };
+}
+
+/** The last fitting record that is in time for a join, long after the start. */
+const lastOf = (topic: string, fits: (value: Record<string, unknown>, record: Timed) => boolean): Timed => {
+  const found = truth.clocked
+    .get(topic)!
+    .findLast(
+      (each) =>
+        each.value !== null &&
+        each.ow > START + HOUR &&
+        each.ow <= each.timestamp + MINUTE &&
+        fits(each.value as Record<string, unknown>, each),
+    );
+  assert.ok(found !== undefined, `no fitting record in ${topic}`);
+  return found;
+};
+const withAfter = (record: BronzeRecord, change: object): Partial<BronzeRecord> => {
+  const value = record.value as { after: object };
+  return { value: { ...value, after: { ...value.after, ...change } } };
+};
+const idOf = (value: Record<string, unknown>): unknown => (value['after'] as { id: number } | null)?.id;
+const inTable = (table: string, column: string, value: unknown): boolean =>
+  truth.tables[table]!.some((row) => row[column] === value);
+
+/** A purchase that is in a closed window of the gold table. */
+const soldInWindow = (value: Record<string, unknown>): boolean => {
+  const sale = truth.tables['silver.purchases_enriched']!.find((row) => row['purchaseId'] === idOf(value));
+  return truth.tables['gold.sales_perf_24h']!.some(
+    (row) =>
+      sale !== undefined &&
+      row['category'] === sale['category'] &&
+      row['country'] === sale['country'] &&
+      (row['windowStart'] as number) <= sale._ts &&
+      sale._ts < (row['windowEnd'] as number) &&
+      sale._ow < (row['windowEnd'] as number),
+  );
+};
+const viewed = (value: Record<string, unknown>): boolean =>
+  inTable('silver.pageviews_by_items', 'eventId', value['eventId']);
+
+/** Where the record of RESTS_ON must show as late. */
+const LATE_WITH: Record<string, string> = {
+  'silver.items': 'silver.pageviews_by_items.late',
+  'silver.users': 'silver.purchases_enriched.late',
+  'silver.purchases_enriched': 'silver.purchases_enriched.late',
+  'silver.pageviews_by_items': 'silver.pageviews_by_items.late',
+  'gold.sales_perf_24h': 'silver.purchases_enriched.late',
+  'gold.pageviews_by_channel': 'silver.pageviews_by_items.late',
+  'gold.registrations_hourly': 'gold.registrations_hourly.late',
+};
+
+/** Per table a bronze record that it rests on, and a change of value that its rows must show. */
+const RESTS_ON: Record<string, () => { record: Timed; value: Partial<BronzeRecord> }> = {
+  'silver.users': () => {
+    const record = lastOf('bronze.shop.users', (value) => value['op'] === 'u');
+    return { record, value: withAfter(record, { full_name: 'Somebody Else' }) };
+  },
+  'silver.items': () => {
+    const record = lastOf('bronze.shop.items', (value) => value['op'] === 'u');
+    return { record, value: withAfter(record, { price: 1n }) };
+  },
+  'silver.purchases_enriched': () => {
+    const record = lastOf('bronze.shop.purchases', (value) =>
+      inTable('silver.purchases_enriched', 'purchaseId', idOf(value)),
+    );
+    return { record, value: withAfter(record, { quantity: 77 }) };
+  },
+  'silver.pageviews_by_items': () => {
+    const record = lastOf('bronze.app.pageviews', viewed);
+    return { record, value: { value: { ...(record.value as object), anonymousId: 'somebody else' } } };
+  },
+  'gold.sales_perf_24h': () => {
+    const record = lastOf('bronze.shop.purchases', soldInWindow);
+    return { record, value: withAfter(record, { quantity: 77 }) };
+  },
+  'gold.pageviews_by_channel': () => {
+    const record = lastOf('bronze.app.pageviews', (value) => viewed(value) && value['channel'] === 'radio');
+    return { record, value: { value: { ...(record.value as object), channel: 'direct' } } };
+  },
+  'gold.registrations_hourly': () => {
+    const record = lastOf(
+      'bronze.app.registrations',
+      (value, { ow, timestamp }) => ow < timestamp && value['country'] === 'FR',
+    );
+    return { record, value: { value: { ...(record.value as object), country: 'ES' } } };
+  },
+};
+
+describe('the comparison fails when one bronze row changes', () => {
+  test('the unchanged dump passes', async () => {
+    assert.deepEqual(
+      [...(await verify(dump, truth)).values()].filter((each) => !each.ok),
+      [],
+    );
+  });
+
+  for (const table of VERIFIED_TABLES) {
+    test(`${table.name}: another value`, async () => {
+      const { record, value } = RESTS_ON[table.name]!();
+      const result = (await verify(changed(record, value), truth)).get(table.name);
+      assert.equal(result?.ok, false);
+      assert.ok(result.examples.length > 0 && result.examples.length <= 5);
+    });
+
+    test(`${table.name}: a timestamp that makes it late`, async () => {
+      const { record } = RESTS_ON[table.name]!();
+      const timestamp = START - 3 * DAY;
+      const value = {
+        ...(record.value as object),
+        ...('occurredAt' in (record.value as object) ? { occurredAt: timestamp } : {}),
+      };
+      const results = await verify(changed(record, { timestamp, value }), truth);
+      assert.equal(results.get(table.name)?.ok, false);
+      if (LATE_WITH[table.name] !== undefined) assert.equal(results.get(LATE_WITH[table.name]!)?.ok, false);
+    });
+  }
+});
+
+/** Each rule of event time broken alone in the SQL. */
+const BROKEN: Record<string, { file: string; from: string; to: string }> = {
+  'pins move no clock': {
+    file: 'common',
+    from: 'NULL, NULL, NULL FROM pin',
+    to: 'NULL, NULL, NULL FROM pin WHERE false',
+  },
+  'pins behind a record move its clock too': {
+    file: 'common',
+    from: 'SELECT topic, partition, "at", 0, m,',
+    to: 'SELECT topic, partition, 0, 0, m,',
+  },
+  'a pin at the offset comes after the record': {
+    file: 'common',
+    from: 'SELECT topic, partition, "at", 0, m,',
+    to: 'SELECT topic, partition, "at", 2, m,',
+  },
+  'pins at the end do not count': { file: 'common', from: 'p."at" <= e."end"', to: 'p."at" < e."end"' },
+  'pins behind the end count': { file: 'common', from: ' AND p."at" <= e."end"', to: '' },
+  'rows of a snapshot move the clock': {
+    file: 'common',
+    from: "CASE WHEN op = 'r' THEN NULL ELSE ts - out_of_orderness END",
+    to: 'ts - out_of_orderness',
+  },
+  'records far ahead move the clock': { file: 'common', from: '> hour()', to: '> -never()' },
+  'the order of the clock is event time': {
+    file: 'common',
+    from: 'ORDER BY "at", turn',
+    to: 'ORDER BY ts, "at", turn',
+  },
+  'no outOfOrderness': {
+    file: 'common',
+    from: "'bronze.shop.purchases', 10 * second()",
+    to: "'bronze.shop.purchases', 0",
+  },
+  'promises are not rounded': { file: 'common', from: 'promised(m) AS floor_to(m, second())', to: 'promised(m) AS m' },
+  'late items count': { file: 'silver.items', from: 'WHERE _ow <= _ts + minute()\nQUALIFY', to: 'QUALIFY' },
+  'late users count': { file: 'silver.users', from: 'WHERE _ow <= _ts + minute()\nQUALIFY', to: 'QUALIFY' },
+  'of two versions at one instant the first stands': { file: 'silver.items', from: 'co_offset DESC', to: 'co_offset' },
+  'versions of the same instant do not count': {
+    file: 'silver.purchases_enriched',
+    from: 'p.ts >= i._ts',
+    to: 'p.ts > i._ts',
+  },
+  'the table is read as it is now': {
+    file: 'silver.purchases_enriched',
+    from: "watermark_of('bronze.shop.items') > p.ts + minute() AS released",
+    to: 'true AS released',
+  },
+  'a purchase at the edge of the grace is late': {
+    file: 'silver.purchases_enriched',
+    from: 'ow > ts + minute() AS is_late',
+    to: 'ow >= ts + minute() AS is_late',
+  },
+  'the first join holds nothing back': {
+    file: 'silver.purchases_enriched',
+    from: 'FROM purchase_with_item WHERE NOT released;',
+    to: 'FROM purchase_with_item WHERE false;',
+  },
+  'the second join holds nothing back': {
+    file: 'silver.purchases_enriched',
+    from: 'FROM purchase_with_user WHERE NOT released;',
+    to: 'FROM purchase_with_user WHERE false;',
+  },
+  'a birthday counts from the day after': {
+    file: 'silver.purchases_enriched',
+    from: 'day(day) < month',
+    to: 'day(day) <= month',
+  },
+  'windows close one tick later': {
+    file: 'gold.sales_perf_24h',
+    from: '>= window_end + 5 * minute()\nGROUP',
+    to: '> window_end + 5 * minute()\nGROUP',
+  },
+  'windows accept at the edge of the grace': {
+    file: 'gold.registrations_hourly',
+    from: 'ow >= window_end',
+    to: 'ow > window_end',
+  },
+  'no grace': { file: 'gold.registrations_hourly', from: 'window_end + 5 * minute()', to: 'window_end' },
+  'averages are cut off': {
+    file: 'gold.sales_perf_24h',
+    from: '(2 * sum("revenue") + count(*)) // (2 * count(*))',
+    to: 'sum("revenue") // count(*)',
+  },
+};
+
+describe('each rule broken alone is noticed', () => {
+  for (const [name, { file, from, to }] of Object.entries(BROKEN)) {
+    test(name, async () => {
+      const edit = (sql: string, of: string): string => {
+        if (of !== file) return sql;
+        assert.ok(sql.includes(from), `${file}.sql no longer holds ${from}`);
+        return sql.replace(from, () => to);
+      };
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        const dump = makeDump(seed);
+        if (wrong(await verify(dump, expectedOf(dump), edit)).length > 0) return;
+      }
+      assert.fail(`${SEEDS} seeds and no row differs`);
+    });
+  }
+});

@@ -1,0 +1,310 @@
+/**
+ * The rows of every table by the rules of event time, in plain TypeScript over the same dump: what the SQL of the oracles is tested against.
+ * Written from the rules alone; shares no code with the SQL, the engine or the processors.
+ */
+import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
+import { HOUR, MINUTE, SECOND } from './synthetic.ts';
+
+type Fields = Record<string, unknown>;
+/** A record with its origin watermark. */
+export interface Timed extends BronzeRecord {
+  readonly ow: number;
+}
+/** An output row by column; `_key`, `_ts`, `_ow`, `_deleted` and the Avro fields. */
+export type OutputRow = Fields & { readonly _key: string; readonly _ts: number; readonly _ow: number };
+export interface Expected {
+  readonly tables: Record<string, OutputRow[]>;
+  readonly late: Record<string, number>;
+  readonly clocked: Map<string, Timed[]>;
+}
+
+const OUT_OF_ORDERNESS: Record<string, number> = {
+  'bronze.shop.users': 10 * SECOND,
+  'bronze.shop.items': 10 * SECOND,
+  'bronze.shop.purchases': 10 * SECOND,
+  'bronze.app.pageviews': MINUTE,
+  'bronze.app.registrations': MINUTE,
+};
+const GRACE = MINUTE;
+const WINDOW_GRACE = 5 * MINUTE;
+const tick = (m: number): number => (Number.isFinite(m) ? Math.floor(m / SECOND) * SECOND : m);
+const field = (record: BronzeRecord, name: string): unknown => (record.value as Fields | null)?.[name];
+const after = (record: BronzeRecord): Fields => (field(record, 'after') ?? {}) as Fields;
+const text = (value: unknown): string | null => (typeof value === 'string' ? value.trim() : null);
+
+/** Walks one partition in offset order, pins first: the clock as the slot that reads it sees it. */
+function walk(dump: BronzeDump, topic: string, partition: number, end: bigint): { records: Timed[]; clock: number } {
+  const records: Timed[] = [];
+  const pins = dump.pins
+    .filter((pin) => pin.topic === topic && pin.partition === partition)
+    .sort((a, b) => Number(a.at - b.at));
+  let clock = -Infinity;
+  let next = 0;
+  const pinsTo = (offset: bigint): void => {
+    for (; next < pins.length && pins[next]!.at <= offset; next++) clock = Math.max(clock, pins[next]!.m);
+  };
+  const log = dump.records.filter((record) => record.topic === topic && record.partition === partition);
+  for (const record of log.sort((a, b) => Number(a.offset - b.offset))) {
+    pinsTo(record.offset);
+    const received = (field(record, 'receivedAt') ?? field(record, 'ts_ms')) as number | null | undefined;
+    if (received !== null && received !== undefined && record.timestamp > received + HOUR) continue; // dead letter
+    if (field(record, 'op') !== 'r') clock = Math.max(clock, record.timestamp - OUT_OF_ORDERNESS[topic]!);
+    records.push({ ...record, ow: clock });
+  }
+  pinsTo(end);
+  return { records, clock };
+}
+
+interface Version {
+  readonly ts: number;
+  readonly row: OutputRow;
+}
+type Table = Map<string, Version[]>;
+
+/** The versions of a table that a join with 60 s of grace takes, in (ts, offset) order. */
+function versions(rows: readonly OutputRow[]): { table: Table; late: number } {
+  const table: Table = new Map();
+  let late = 0;
+  for (const row of rows) {
+    if (row._ow > row._ts + GRACE) {
+      late++;
+      continue;
+    }
+    const list = table.get(row._key) ?? [];
+    table.set(row._key, list);
+    list.splice(list.findLastIndex((version) => version.ts <= row._ts) + 1, 0, { ts: row._ts, row });
+  }
+  return { table, late };
+}
+
+const asOf = (table: Table, key: unknown, t: number): OutputRow | undefined => {
+  const row = table.get(String(key))?.findLast((version) => version.ts <= t)?.row;
+  return row === undefined || row['_deleted'] === true ? undefined : row;
+};
+
+const twoLetters = (value: unknown): string | null => {
+  const code = text(value)?.toUpperCase() ?? '';
+  return /^[A-Z][A-Z]$/.test(code) ? code : null;
+};
+
+function changes(records: readonly Timed[], row: (after: Fields) => Fields): OutputRow[] {
+  return records.flatMap((record) => {
+    const op = field(record, 'op');
+    const meta = { _key: String((record.key as { id: number }).id), _ts: record.timestamp, _ow: record.ow };
+    if (op === 'd') return [{ ...meta, _deleted: true }];
+    return ['c', 'u', 'r'].includes(String(op)) ? [{ ...meta, _deleted: false, ...row(after(record)) }] : [];
+  });
+}
+
+function ageBand(birthDate: unknown, t: number): string {
+  if (typeof birthDate !== 'number') return 'unknown';
+  let age = -1; // birthdays so far, counting the day of birth as the zeroth; 29 February is celebrated on 1 March
+  const birth = new Date(birthDate * 24 * HOUR);
+  for (let year = birth.getUTCFullYear(); Date.UTC(year, birth.getUTCMonth(), birth.getUTCDate()) <= t; year++) age++;
+  const bands = [
+    [65, '65+'],
+    [55, '55-64'],
+    [45, '45-54'],
+    [35, '35-44'],
+    [25, '25-34'],
+    [18, '18-24'],
+  ] as const;
+  return bands.find(([from]) => age >= from)?.[1] ?? 'under-18';
+}
+
+function channelOf(value: unknown): string {
+  const said = (text(value) ?? '').toLowerCase();
+  const has = (...words: string[]): boolean => words.some((word) => said.includes(word));
+  if (said === '' || has('direct')) return 'direct';
+  if (has('ads', 'cpc')) return 'ads';
+  if (has('google', 'bing', 'organic', 'search')) return 'search';
+  if (has('facebook', 'fb', 'instagram', 'twitter', 'tiktok', 'social')) return 'social';
+  if (has('mail')) return 'email';
+  return has('referr', 'partner') ? 'referral' : 'other';
+}
+
+/** Puts what its ow accepts into every window [s, s + size) that holds its time; counts what is late, once per window. */
+function windowed<T extends { readonly ts: number; readonly ow: number; readonly group: string }>(
+  rows: readonly T[],
+  size: number,
+  advance: number,
+): { windows: Map<string, { start: number; end: number; group: string; rows: T[] }>; late: number } {
+  const windows = new Map<string, { start: number; end: number; group: string; rows: T[] }>();
+  let late = 0;
+  for (const row of rows) {
+    for (let start = Math.floor(row.ts / advance) * advance; start > row.ts - size; start -= advance) {
+      const end = start + size;
+      if (row.ow >= end + WINDOW_GRACE) {
+        late++;
+        continue;
+      }
+      const id = `${new Date(start).toISOString()}|${row.group}`;
+      const window = windows.get(id) ?? { start, end, group: row.group, rows: [] };
+      windows.set(id, window);
+      window.rows.push(row);
+    }
+  }
+  return { windows, late };
+}
+
+/** All tables, late counts and clocks of a dump. */
+export function expectedOf(dump: BronzeDump): Expected {
+  const clocked = new Map<string, Timed[]>();
+  const complete = new Map<string, number>();
+  for (const { topic, partition, end } of dump.ends) {
+    const { records, clock } = walk(dump, topic, partition, end);
+    clocked.set(topic, [...(clocked.get(topic) ?? []), ...records]);
+    complete.set(topic, Math.min(complete.get(topic) ?? Infinity, tick(clock)));
+  }
+  const of = (topic: string): Timed[] => clocked.get(topic) ?? [];
+  const until = (topic: string): number => complete.get(topic) ?? -Infinity;
+
+  const users = changes(of('bronze.shop.users'), (row) => ({
+    userId: row['id'],
+    email: text(row['email'])?.toLowerCase() || null,
+    name: text(row['full_name']) || null,
+    country: twoLetters(row['country']),
+    birthDate: row['birth_date'],
+    createdAt: row['created_at'],
+    updatedAt: row['updated_at'],
+  }));
+  const items = changes(of('bronze.shop.items'), (row) => ({
+    itemId: row['id'],
+    title: row['title'],
+    category: text(row['category'])?.toLowerCase() || 'unknown',
+    price: row['price'],
+    active: row['active'] !== 0,
+    createdAt: row['created_at'],
+    updatedAt: row['updated_at'],
+  }));
+  const itemTable = versions(items);
+  const userTable = versions(users);
+
+  const bought = of('bronze.shop.purchases').filter((record) => ['c', 'r'].includes(String(field(record, 'op'))));
+  const inTime = bought.filter((record) => record.ow <= record.timestamp + GRACE);
+  const pastItems = inTime.filter((record) => until('bronze.shop.items') > record.timestamp + GRACE);
+  const enriched = pastItems.filter((record) => until('bronze.shop.users') > record.timestamp + GRACE);
+  const leastHeld = (all: readonly Timed[], gone: readonly Timed[]): number =>
+    Math.min(Infinity, ...all.filter((record) => !gone.includes(record)).map((record) => record.ow));
+  const afterItems = tick(Math.min(until('bronze.shop.purchases'), leastHeld(inTime, pastItems)));
+  const salesComplete = tick(Math.min(afterItems, leastHeld(pastItems, enriched)));
+  const purchases = enriched.map((record) => {
+    const row = after(record);
+    const item = asOf(itemTable.table, row['item_id'], record.timestamp);
+    const user = asOf(userTable.table, row['user_id'], record.timestamp);
+    return {
+      _key: String(row['id']),
+      _ts: record.timestamp,
+      _ow: record.ow,
+      purchaseId: row['id'],
+      userId: row['user_id'],
+      itemId: row['item_id'],
+      quantity: row['quantity'] as number,
+      unitPrice: row['unit_price'],
+      revenue: BigInt(row['quantity'] as number) * (row['unit_price'] as bigint),
+      title: item?.['title'] ?? null,
+      category: (item?.['category'] ?? 'unknown') as string,
+      country: (user?.['country'] ?? 'unknown') as string,
+      ageBand: ageBand(user?.['birthDate'], record.timestamp),
+      purchasedAt: record.timestamp,
+    };
+  });
+
+  const viewed = of('bronze.app.pageviews').filter((record) => field(record, 'itemId') !== null);
+  const viewsInTime = viewed.filter((record) => record.ow <= record.timestamp + GRACE);
+  const pageviews = viewsInTime
+    .filter((record) => until('bronze.shop.items') > record.timestamp + GRACE)
+    .map((record) => {
+      const item = asOf(itemTable.table, field(record, 'itemId'), record.timestamp);
+      return {
+        _key: String(field(record, 'itemId')),
+        _ts: record.timestamp,
+        _ow: record.ow,
+        eventId: field(record, 'eventId'),
+        itemId: field(record, 'itemId'),
+        title: item?.['title'] ?? null,
+        category: item?.['category'] ?? 'unknown',
+        channel: channelOf(field(record, 'channel')),
+        userId: field(record, 'userId'),
+        anonymousId: field(record, 'anonymousId'),
+        occurredAt: field(record, 'occurredAt'),
+      };
+    });
+
+  const timed = <T extends OutputRow>(row: T, group: string): T & { ts: number; ow: number; group: string } => ({
+    ...row,
+    ts: row._ts,
+    ow: row._ow,
+    group,
+  });
+  const sales = windowed(
+    purchases.map((row) => timed(row, `${row.category}|${row.country}`)),
+    24 * HOUR,
+    HOUR,
+  );
+  const views = windowed(
+    pageviews.map((row) => timed(row, row.channel)),
+    HOUR,
+    HOUR,
+  );
+  const registered = windowed(
+    of('bronze.app.registrations').map((record) => ({
+      ts: record.timestamp,
+      ow: record.ow,
+      group: twoLetters(field(record, 'country')) ?? 'unknown',
+    })),
+    HOUR,
+    15 * MINUTE,
+  );
+  const bounds = (window: { start: number; end: number }): Fields & { _ts: number; _ow: number } => ({
+    _ts: window.end - 1,
+    _ow: window.end - 1,
+    windowStart: window.start,
+    windowEnd: window.end,
+  });
+  return {
+    clocked,
+    tables: {
+      'silver.users': users,
+      'silver.items': items,
+      'silver.purchases_enriched': purchases,
+      'silver.pageviews_by_items': pageviews,
+      'gold.sales_perf_24h': [...sales.windows]
+        .filter(([, window]) => salesComplete >= window.end + WINDOW_GRACE)
+        .map(([id, window]) => {
+          const orders = BigInt(window.rows.length);
+          const revenue = window.rows.reduce((sum, row) => sum + row.revenue, 0n);
+          const rest = revenue % orders;
+          return {
+            ...bounds(window),
+            _key: id,
+            category: window.rows[0]!.category,
+            country: window.rows[0]!.country,
+            orders,
+            units: window.rows.reduce((sum, row) => sum + row.quantity, 0),
+            revenue,
+            averageOrderValue: revenue / orders + (rest * 2n >= orders ? 1n : 0n),
+          };
+        }),
+      'gold.pageviews_by_channel': [...views.windows].map(([id, window]) => ({
+        ...bounds(window),
+        _key: id,
+        channel: window.group,
+        views: window.rows.length,
+      })),
+      'gold.registrations_hourly': [...registered.windows].map(([id, window]) => ({
+        ...bounds(window),
+        _key: id,
+        country: window.group,
+        registrations: window.rows.length,
+      })),
+    },
+    late: {
+      'silver.purchases_enriched': bought.length - inTime.length + itemTable.late + userTable.late,
+      'silver.pageviews_by_items': viewed.length - viewsInTime.length + itemTable.late,
+      'gold.sales_perf_24h': sales.late,
+      'gold.pageviews_by_channel': views.late,
+      'gold.registrations_hourly': registered.late,
+    },
+  };
+}
