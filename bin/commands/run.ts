@@ -1,14 +1,7 @@
 /** Role `sluice run`: the stages of the shop, as one application in this process. Start it on more machines to share the slots. */
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import {
-  buildTopology,
-  ConfigError,
-  createKafkaClient,
-  SluiceError,
-  startStreamApp,
-  type StreamApp,
-} from '#topology';
+import { buildTopology, ConfigError, createKafkaClient, SluiceError, startStreamApp, type StreamApp } from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { shopStages } from '../../processors/index.ts';
 
@@ -24,7 +17,7 @@ export async function run(args: string[]): Promise<number> {
   const logger = pino({ name: 'run', level: process.env['SLUICE_LOG'] ?? 'info' });
   const topology = buildTopology(shopStages, { app: values.app });
   const client = createKafkaClient({ brokers, clientId: `${values.app}-run`, logger });
-  const serdes = createAvroSerdes({ registryUrl, logger });
+  const serdes = createAvroSerdes({ registryUrl });
   return await new Promise<number>((resolve) => {
     let app: StreamApp | undefined;
     let stopping = false;
@@ -58,5 +51,7 @@ export async function run(args: string[]): Promise<number> {
 function required(name: string): string {
   const value = process.env[name];
   if (value !== undefined && value !== '') return value;
-  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, { hint: `npm start sets it; by hand: export ${name}=...` });
+  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, {
+    hint: `npm start sets it; by hand: export ${name}=...`,
+  });
 }

@@ -1,0 +1,186 @@
+import type { Admin, Kafka } from 'kafkajs';
+import { systemClock } from '../clock.ts';
+import { ConfigError, RetriableError } from '../errors.ts';
+import type { TopicPartition } from '../record.ts';
+import type { CommittedOffset, KafkaAdmin, TopicSpec } from '../runtime/kafka-client.ts';
+import { ClusterConnection, leadersOf } from './connection.ts';
+import { asPort } from './errors.ts';
+import type { Cluster } from './load.ts';
+
+const ATTEMPTS = 4;
+const BACKOFF_MS = 150;
+const EARLIEST = -2;
+const LATEST = -1;
+const NO_OFFSET = -1n;
+
+/** Administration over kafkajs. A request that meets a broker on the move is asked again, four times in all. */
+export class KafkajsAdmin implements KafkaAdmin {
+  readonly #kafka: Kafka;
+  readonly #connection: ClusterConnection;
+
+  constructor(kafka: Kafka) {
+    this.#kafka = kafka;
+    this.#connection = new ClusterConnection(kafka);
+  }
+
+  async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
+    await again(() =>
+      this.#withAdmin('creating topics', async (admin) => {
+        const there = new Set(await admin.listTopics());
+        const missing = topics.filter(({ name }) => !there.has(name));
+        if (missing.length > 0) {
+          await admin.createTopics({
+            waitForLeaders: true,
+            topics: missing.map(({ name, partitions, config }) => ({
+              topic: name,
+              numPartitions: partitions,
+              configEntries: Object.entries(config ?? {}).map(([key, value]) => ({ name: key, value })),
+            })),
+          });
+        }
+      }),
+    );
+    const counts = await this.partitionCounts(topics.map(({ name }) => name));
+    for (const { name, partitions } of topics) {
+      const found = counts.get(name);
+      if (found === undefined)
+        throw new RetriableError('SLC_BROKER_AWAY', `topic ${name} was created but is not there yet`);
+      if (found === partitions) continue;
+      throw new ConfigError('SLC_CONFIG_TOPIC', `topic ${name} has ${found} partitions, ${partitions} are wanted`, {
+        where: name,
+        hint: 'keys are spread by the number of partitions: move the data to a topic of another name, or take the number that is there',
+      });
+    }
+  }
+
+  listTopics(): Promise<string[]> {
+    return again(() => this.#withAdmin('listing topics', (admin) => admin.listTopics()));
+  }
+
+  async partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
+    return await again(() =>
+      this.#withAdmin('reading metadata', async (admin) => {
+        const there = new Set(await admin.listTopics());
+        const known = topics.filter((topic) => there.has(topic));
+        if (known.length === 0) return new Map();
+        const metadata = await admin.fetchTopicMetadata({ topics: known });
+        return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]));
+      }),
+    );
+  }
+
+  async offsets(
+    partitions: readonly TopicPartition[],
+    { committed }: { readonly committed: boolean },
+  ): Promise<{ start: bigint; end: bigint }[]> {
+    if (partitions.length === 0) return [];
+    return await again(() =>
+      this.#connection.use('asking for offsets', topicsOf(partitions), async (cluster) => {
+        const [starts, ends] = await Promise.all([
+          listOffsets(cluster, partitions, EARLIEST, false),
+          listOffsets(cluster, partitions, LATEST, committed),
+        ]);
+        return partitions.map((tp) => ({ start: known(starts, tp), end: known(ends, tp) }));
+      }),
+    );
+  }
+
+  async committedOffsets(group: string, partitions: readonly TopicPartition[]): Promise<CommittedOffset[]> {
+    if (partitions.length === 0) return [];
+    return await again(() =>
+      this.#connection.use(`reading the positions of ${group}`, [], async (cluster) => {
+        const coordinator = await cluster.findGroupCoordinator({ groupId: group });
+        const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([topic, of]) => ({
+          topic,
+          partitions: of.map(({ partition }) => ({ partition })),
+        }));
+        const { responses } = await coordinator.offsetFetch({ groupId: group, topics });
+        return responses
+          .flatMap(({ topic, partitions: found }) =>
+            found.map(({ partition, offset, metadata }) => ({ topic, partition, offset: BigInt(offset), metadata })),
+          )
+          .filter(({ offset }) => offset !== NO_OFFSET);
+      }),
+    );
+  }
+
+  async deleteRecords(before: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void> {
+    await this.#withAdmin('deleting records', async (admin) => {
+      for (const [topic, partitions] of Map.groupBy(before, (tp) => tp.topic)) {
+        await admin.deleteTopicRecords({
+          topic,
+          partitions: partitions.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+        });
+      }
+    });
+  }
+
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    if (topics.length > 0)
+      await this.#withAdmin('deleting topics', (admin) => admin.deleteTopics({ topics: [...topics] }));
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  /** Connections of its own for each call: they are rare, and none is found dead. */
+  async #withAdmin<T>(doing: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+    return await asPort(doing, async () => {
+      const admin = this.#kafka.admin();
+      await admin.connect();
+      try {
+        return await work(admin);
+      } finally {
+        await admin.disconnect().catch(() => undefined);
+      }
+    });
+  }
+}
+
+async function again<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let nth = 1; ; nth++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof RetriableError) || nth === ATTEMPTS) throw error;
+      await systemClock.sleep(BACKOFF_MS * nth);
+    }
+  }
+}
+
+/** First or last offsets by `<topic>/<partition>`. */
+export async function listOffsets(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  timestamp: number,
+  committed: boolean,
+): Promise<Map<string, bigint>> {
+  const found = new Map<string, bigint>();
+  for (const [nodeId, byTopic] of leadersOf(cluster, partitions)) {
+    const broker = await cluster.findBroker({ nodeId });
+    const { responses } = await broker.listOffsets({
+      replicaId: -1,
+      isolationLevel: committed ? 1 : 0,
+      topics: [...byTopic].map(([topic, of]) => ({
+        topic,
+        partitions: of.map((partition) => ({ partition, timestamp })),
+      })),
+    });
+    for (const { topic, partitions: answered } of responses) {
+      for (const { partition, offset } of answered) found.set(`${topic}/${partition}`, BigInt(offset));
+    }
+  }
+  return found;
+}
+
+function known(offsets: ReadonlyMap<string, bigint>, { topic, partition }: TopicPartition): bigint {
+  const offset = offsets.get(`${topic}/${partition}`);
+  if (offset === undefined)
+    throw new RetriableError('SLC_BROKER_AWAY', `${topic}-${partition} has no leader, or is not there`);
+  return offset;
+}
+
+const topicsOf = (partitions: readonly TopicPartition[]): string[] => [
+  ...new Set(partitions.map(({ topic }) => topic)),
+];

@@ -1,0 +1,108 @@
+import type { Assigner, PartitionAssigner } from 'kafkajs';
+import { InvariantError } from '../errors.ts';
+import { requireKafkajs } from './patches/replace-module.ts';
+
+/** What a member tells the leader of its group. */
+export interface MemberInfo {
+  readonly memberId: string;
+  readonly topics: readonly string[];
+  readonly epoch: string;
+  /** Partition numbers that it had before. */
+  readonly owned: readonly number[];
+}
+
+/**
+ * Spreads partition numbers over the members of one epoch, evenly (counts differ by one at most) and sticky: who had a number keeps it as far as that
+ * allows. A member of another epoch gets nothing. Same input, same result.
+ */
+export function assignPartitions(members: readonly MemberInfo[], epoch: string, count: number): Map<string, number[]> {
+  const able = members
+    .filter((member) => member.epoch === epoch)
+    .toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1));
+  const assigned = new Map<string, number[]>(able.map(({ memberId }) => [memberId, []]));
+  if (able.length === 0) return assigned;
+  const floor = Math.floor(count / able.length);
+  let withOneMore = count % able.length;
+  const free = new Set(Array.from({ length: count }, (_, partition) => partition));
+  // Those who have much keep much: fewer partitions move.
+  for (const { memberId, owned } of able.toSorted((a, b) => b.owned.length - a.owned.length)) {
+    const kept = owned.filter((partition) => free.has(partition));
+    const limit = kept.length > floor && withOneMore > 0 ? floor + 1 : floor;
+    if (limit > floor) withOneMore--;
+    for (const partition of kept.slice(0, limit)) {
+      free.delete(partition);
+      assigned.get(memberId)?.push(partition);
+    }
+  }
+  for (const partition of free) {
+    const least = [...assigned.values()].reduce((a, b) => (b.length < a.length ? b : a));
+    least.push(partition);
+  }
+  for (const partitions of assigned.values()) partitions.sort((a, b) => a - b);
+  return assigned;
+}
+
+interface MetadataCodec {
+  encode(metadata: { version: number; topics: string[]; userData?: Buffer }): Buffer;
+  decode(bytes: Buffer): { topics: string[]; userData: Buffer } | null;
+}
+
+interface AssignmentCodec {
+  encode(assignment: { version: number; assignment: Record<string, number[]> }): Buffer;
+}
+
+/** Options of `slotAssigner`. */
+export interface SlotAssignerOptions {
+  readonly epoch: string;
+  /** What this member owns now. */
+  owned(): readonly number[];
+  /** Called on the group's leader with the other epochs that it saw. */
+  onOtherEpochs(epochs: readonly string[]): void;
+}
+
+const VERSION = 1;
+
+/** The assignor of slots for kafkajs: partition p of every topic goes to one member. */
+export function slotAssigner(options: SlotAssignerOptions): PartitionAssigner {
+  const { MemberMetadata, MemberAssignment } = requireKafkajs('kafkajs/src/consumer/assignerProtocol') as {
+    MemberMetadata: MetadataCodec;
+    MemberAssignment: AssignmentCodec;
+  };
+  return ({ cluster }): Assigner => ({
+    name: 'sluice-slots',
+    version: VERSION,
+    protocol: ({ topics }) => ({
+      name: 'sluice-slots',
+      metadata: MemberMetadata.encode({
+        version: VERSION,
+        topics,
+        userData: Buffer.from(JSON.stringify({ epoch: options.epoch, owned: options.owned() })),
+      }),
+    }),
+    assign: ({ members, topics }) => {
+      const counts = new Map(topics.map((topic) => [topic, cluster.findTopicPartitionMetadata(topic).length]));
+      const infos = members.map(({ memberId, memberMetadata }) =>
+        infoOf(memberId, MemberMetadata.decode(memberMetadata)),
+      );
+      options.onOtherEpochs([...new Set(infos.map(({ epoch }) => epoch))].filter((epoch) => epoch !== options.epoch));
+      const assigned = assignPartitions(infos, options.epoch, Math.max(0, ...counts.values()));
+      return Promise.resolve(
+        infos.map(({ memberId, topics: subscribed }) => {
+          const partitions = assigned.get(memberId) ?? [];
+          const assignment = Object.fromEntries(
+            subscribed.map((topic) => [topic, partitions.filter((partition) => partition < (counts.get(topic) ?? 0))]),
+          );
+          return { memberId, memberAssignment: MemberAssignment.encode({ version: VERSION, assignment }) };
+        }),
+      );
+    },
+  });
+}
+
+function infoOf(memberId: string, metadata: ReturnType<MetadataCodec['decode']>): MemberInfo {
+  if (metadata === null)
+    throw new InvariantError('SLC_BUG_ASSIGNOR', `member ${memberId} of the group tells nothing about itself`);
+  const told = JSON.parse(metadata.userData.toString() || '{}') as { epoch?: unknown; owned?: unknown };
+  const owned = Array.isArray(told.owned) ? told.owned.filter((partition) => Number.isInteger(partition)) : [];
+  return { memberId, topics: metadata.topics, epoch: String(told.epoch), owned: owned as number[] };
+}

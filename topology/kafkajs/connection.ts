@@ -1,0 +1,70 @@
+import type { Kafka } from 'kafkajs';
+import { asPort } from './errors.ts';
+import { type Cluster, newCluster } from './load.ts';
+
+/**
+ * Connections to the cluster for requests that kafkajs's public interface does not have. After any error they are dropped: the next use makes new ones
+ * with fresh metadata, so that a broker that moved or came back is found.
+ */
+export class ClusterConnection {
+  readonly #kafka: Kafka;
+  #cluster: Promise<Cluster> | undefined;
+  #closed = false;
+
+  constructor(kafka: Kafka) {
+    this.#kafka = kafka;
+  }
+
+  /** Runs requests with the metadata of `topics` at hand. */
+  async use<T>(doing: string, topics: readonly string[], work: (cluster: Cluster) => Promise<T>): Promise<T> {
+    const opened = (this.#cluster ??= this.#open());
+    try {
+      return await asPort(doing, async () => {
+        const cluster = await opened;
+        if (topics.some((topic) => !cluster.targetTopics.has(topic)))
+          await cluster.addMultipleTargetTopics([...topics]);
+        await cluster.refreshMetadataIfNecessary();
+        return await work(cluster);
+      });
+    } catch (error) {
+      if (this.#cluster === opened) this.#cluster = undefined;
+      opened.then((cluster) => cluster.disconnect()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const opened = this.#cluster;
+    this.#cluster = undefined;
+    await opened?.then((cluster) => cluster.disconnect()).catch(() => undefined);
+  }
+
+  async #open(): Promise<Cluster> {
+    const cluster = newCluster(this.#kafka);
+    await cluster.connect();
+    if (this.#closed) await cluster.disconnect();
+    return cluster;
+  }
+}
+
+/** The leaders of partitions: node id -> the partitions that it leads, by topic. Throws kafkajs's errors for a partition that has none. */
+export function leadersOf(
+  cluster: Cluster,
+  partitions: readonly { readonly topic: string; readonly partition: number }[],
+): Map<string, Map<string, number[]>> {
+  const byTopic = Map.groupBy(partitions, ({ topic }) => topic);
+  const leaders = new Map<string, Map<string, number[]>>();
+  for (const [topic, of] of byTopic) {
+    const found = cluster.findLeaderForPartitions(
+      topic,
+      of.map(({ partition }) => partition),
+    );
+    for (const [nodeId, numbers] of Object.entries(found)) {
+      let topics = leaders.get(nodeId);
+      if (topics === undefined) leaders.set(nodeId, (topics = new Map()));
+      topics.set(topic, numbers);
+    }
+  }
+  return leaders;
+}
