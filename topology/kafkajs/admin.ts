@@ -105,14 +105,21 @@ export class KafkajsAdmin implements KafkaAdmin {
   }
 
   async deleteRecords(before: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void> {
-    await this.#withAdmin('deleting records', async (admin) => {
-      for (const [topic, partitions] of Map.groupBy(before, (tp) => tp.topic)) {
-        await admin.deleteTopicRecords({
-          topic,
-          partitions: partitions.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
-        });
-      }
-    });
+    if (before.length === 0) return;
+    await again(() =>
+      this.#connection.use('deleting records', topicsOf(before), async (cluster) => {
+        const offsets = new Map(before.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]));
+        for (const [nodeId, byTopic] of leadersOf(cluster, before)) {
+          const broker = await cluster.findBroker({ nodeId });
+          await broker.deleteRecords({
+            topics: [...byTopic].map(([topic, of]) => ({
+              topic,
+              partitions: of.map((partition) => ({ partition, offset: String(offsets.get(`${topic}/${partition}`)) })),
+            })),
+          });
+        }
+      }),
+    );
   }
 
   async deleteTopics(topics: readonly string[]): Promise<void> {

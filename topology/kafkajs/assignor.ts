@@ -13,9 +13,15 @@ export interface MemberInfo {
 
 /**
  * Spreads partition numbers over the members of one epoch, evenly (counts differ by one at most) and sticky: who had a number keeps it as far as that
- * allows. A member of another epoch gets nothing. Same input, same result.
+ * allows. A member of another epoch gets nothing. The epoch that holds most numbers keeps them until its last member has gone; when nobody holds any,
+ * it is `preferred`. Same input, same result.
  */
-export function assignPartitions(members: readonly MemberInfo[], epoch: string, count: number): Map<string, number[]> {
+export function assignPartitions(
+  members: readonly MemberInfo[],
+  preferred: string,
+  count: number,
+): Map<string, number[]> {
+  const epoch = holdingEpoch(members) ?? preferred;
   const able = members
     .filter((member) => member.epoch === epoch)
     .toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1));
@@ -40,6 +46,13 @@ export function assignPartitions(members: readonly MemberInfo[], epoch: string, 
   }
   for (const partitions of assigned.values()) partitions.sort((a, b) => a - b);
   return assigned;
+}
+
+function holdingEpoch(members: readonly MemberInfo[]): string | undefined {
+  const held = new Map<string, number>();
+  for (const { epoch, owned } of members) held.set(epoch, (held.get(epoch) ?? 0) + owned.length);
+  const [most] = [...held].toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  return most !== undefined && most[1] > 0 ? most[0] : undefined;
 }
 
 interface MetadataCodec {

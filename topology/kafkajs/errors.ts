@@ -28,6 +28,8 @@ const REFUSED = new Set([
   'SASL_AUTHENTICATION_FAILED',
   'UNSUPPORTED_VERSION',
   'INVALID_TRANSACTION_TIMEOUT',
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP',
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
 ]);
@@ -47,7 +49,7 @@ export function portError(error: unknown, doing: string): SluiceError {
   if (root.type !== undefined && FENCED.has(root.type)) {
     return new TaskMigratedError('SLC_TASK_MIGRATED', message, { cause: error });
   }
-  if (/^Transaction state exception/.test(root.message)) {
+  if (root.message.startsWith('Transaction state exception')) {
     return new TaskMigratedError('SLC_TASK_MIGRATED', message, { cause: error });
   }
   if (root.type !== undefined && REFUSED.has(root.type)) {

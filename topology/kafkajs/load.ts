@@ -22,6 +22,7 @@ export interface Broker {
   listOffsets(
     request: object,
   ): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
+  deleteRecords(request: object): Promise<unknown>;
   offsetFetch(request: object): Promise<{
     responses: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[];
   }>;

@@ -67,7 +67,7 @@ export class KafkajsMembership implements GroupMembership {
   }
 
   async #start(): Promise<void> {
-    const { topics, onLost } = this.#options;
+    const { topics } = this.#options;
     let joined = false;
     let crashed: Error | undefined;
     await new Promise<void>((resolve, reject) => {
@@ -83,7 +83,7 @@ export class KafkajsMembership implements GroupMembership {
         // kafkajs reports once more when it is told to leave while it crashes.
         if (!joined || this.#left) return;
         this.#left = true;
-        onLost(crashed);
+        this.#options.onLost(crashed);
       });
       this.#run().catch(reject);
     });

@@ -1,9 +1,13 @@
 import type { Kafka, Producer, TopicMessages, Transaction } from 'kafkajs';
+import { systemClock } from '../clock.ts';
 import { InvariantError, RetriableError, TaskMigratedError } from '../errors.ts';
 import type { CommittedOffset, KafkaProducer, ReadyBatch, SendResult } from '../runtime/kafka-client.ts';
-import { asPort } from './errors.ts';
+import { asPort, rootOf } from './errors.ts';
 import { QUICK_RETRY } from './load.ts';
 import type { ReadyMessages, ReadyPartition } from './patches/produce.ts';
+
+const MARKER_ATTEMPTS = 200;
+const MARKER_BACKOFF_MS = 50;
 
 /** Options of a producer as the port has them. */
 export interface ProducerOptions {
@@ -92,7 +96,7 @@ export class KafkajsProducer implements KafkaProducer {
         topic,
         partitions: of.map(({ partition, offset, metadata }) => ({ partition, offset: String(offset), metadata })),
       }));
-      await this.#open().sendOffsets({ consumerGroupId: group, topics });
+      await whenMarkersAreWritten(() => this.#open().sendOffsets({ consumerGroupId: group, topics }));
     });
   }
 
@@ -123,6 +127,21 @@ export class KafkajsProducer implements KafkaProducer {
     } catch (error) {
       this.#dead = error as Error;
       throw error;
+    }
+  }
+}
+
+/**
+ * The answer CONCURRENT_TRANSACTIONS to the first request of a transaction: markers of the one before are still being written. kafkajs asks again when
+ * that request is a send, not when it is about positions.
+ */
+async function whenMarkersAreWritten(request: () => Promise<void>): Promise<void> {
+  for (let nth = 1; ; nth++) {
+    try {
+      return await request();
+    } catch (error) {
+      if (rootOf(error).type !== 'CONCURRENT_TRANSACTIONS' || nth === MARKER_ATTEMPTS) throw error;
+      await systemClock.sleep(Math.min(nth * 2, MARKER_BACKOFF_MS));
     }
   }
 }
