@@ -28,8 +28,11 @@ export class ClusterConnection {
       });
     } catch (error) {
       if (this.#cluster === opened) this.#cluster = undefined;
-      opened.then((cluster) => cluster.disconnect()).catch(() => undefined);
+      drop(opened);
       throw error;
+    } finally {
+      // A request on a cluster that was disconnected meanwhile connects it again.
+      if (this.#closed) drop(opened);
     }
   }
 
@@ -43,9 +46,12 @@ export class ClusterConnection {
   async #open(): Promise<Cluster> {
     const cluster = newCluster(this.#kafka);
     await cluster.connect();
-    if (this.#closed) await cluster.disconnect();
     return cluster;
   }
+}
+
+function drop(opened: Promise<Cluster>): void {
+  opened.then((cluster) => cluster.disconnect()).catch(() => undefined);
 }
 
 /** The leaders of partitions: node id -> the partitions that it leads, by topic. Throws kafkajs's errors for a partition that has none. */

@@ -131,17 +131,17 @@ export interface Envelope {
 
 /** Decodes framed Avro with the schema that it was written with; longs are bigints. */
 export function writerDecoder(registryUrl: string): (bytes: Buffer) => Promise<unknown> {
-  const types = new Map<number, Type>();
+  const types = new Map<number, Promise<Type>>();
+  const fetchType = async (id: number): Promise<Type> => {
+    const response = await fetch(`${registryUrl}/schemas/ids/${id}`, { headers: { connection: 'close' } });
+    const { schema } = (await response.json()) as { schema: string };
+    return compile(JSON.parse(schema) as object);
+  };
   return async (bytes) => {
     const id = bytes.readUInt32BE(1);
-    let type = types.get(id);
-    if (type === undefined) {
-      const response = await fetch(`${registryUrl}/schemas/ids/${id}`);
-      const { schema } = (await response.json()) as { schema: string };
-      type = compile(JSON.parse(schema) as object);
-      types.set(id, type);
-    }
-    return type.fromBuffer(bytes.subarray(5));
+    const type = types.get(id) ?? fetchType(id);
+    types.set(id, type);
+    return (await type).fromBuffer(bytes.subarray(5));
   };
 }
 
