@@ -1,0 +1,107 @@
+/** A small application for the tests that kill it: counts per user and minute, then sums of these per minute. Runs in a process of its own. */
+import { pino } from 'pino';
+import {
+  buildTopology,
+  count,
+  createKafkaClient,
+  keyBy,
+  mapValues,
+  originTopic,
+  type Schema,
+  type SerdeFactory,
+  stage,
+  startStreamApp,
+  sum,
+  topic,
+  tumbling,
+  windowedBy,
+} from '#topology';
+
+export interface Click {
+  readonly user: string;
+}
+export interface UserMinute {
+  readonly user: string;
+  readonly start: number;
+  readonly clicks: number;
+}
+export interface Minute {
+  readonly start: number;
+  readonly clicks: number;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Values as JSON text. */
+export const jsonSerdes: SerdeFactory = {
+  open: <T>(_subject: string, _schema: Schema<T>) =>
+    Promise.resolve({
+      serialize: (value: T) => encoder.encode(JSON.stringify(value)),
+      deserialize: (bytes: Uint8Array) => JSON.parse(decoder.decode(bytes)) as T,
+    }),
+};
+
+const schema = <T>(name: string): Schema<T> => ({ name, definition: { type: 'record', name, fields: [] } });
+
+/** Topics of the application with that name. */
+export function clickTopics(app: string) {
+  return {
+    clicks: originTopic<Click>(`${app}.clicks`, { value: schema('Click'), outOfOrderness: '5s', maxAhead: '1h' }),
+    users: topic<UserMinute>(`${app}.users`, { value: schema('UserMinute') }),
+    minutes: topic<Minute>(`${app}.minutes`, { value: schema('Minute') }),
+  };
+}
+
+/** Its stages. */
+export function clickTopology(app: string) {
+  const topics = clickTopics(app);
+  const perUser = stage('users', (s) => {
+    s.stream(topics.clicks)
+      .pipe(
+        keyBy((r) => r.value.user),
+        windowedBy(tumbling({ size: '1m', grace: '10s' })),
+        count({ store: 'users' }),
+        mapValues((clicks, { key, start }): UserMinute => ({ user: key, start, clicks })),
+        keyBy((r) => `${r.value.start}|${r.value.user}`),
+      )
+      .to(topics.users);
+  });
+  const perMinute = stage('minutes', (s) => {
+    s.stream(topics.users)
+      .pipe(
+        keyBy((r) => String(r.value.start)),
+        windowedBy(tumbling({ size: '1m', grace: '10s' })),
+        sum((value) => value.clicks, { store: 'minutes' }),
+        mapValues((clicks, { start }): Minute => ({ start, clicks })),
+        keyBy((r) => String(r.value.start)),
+      )
+      .to(topics.minutes);
+  });
+  return buildTopology([perUser, perMinute], { app });
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const app = process.env['TEST_APP'] ?? '';
+  const logger = pino({ level: process.env['SLUICE_LOG'] ?? 'warn' }, process.stderr);
+  const client = createKafkaClient({ brokers: (process.env['TEST_KAFKA'] ?? '').split(','), clientId: app, logger });
+  const running = await startStreamApp({
+    client,
+    topology: clickTopology(app),
+    serdes: jsonSerdes,
+    logger,
+    sessionTimeoutMs: 6_000,
+    onFatal(error) {
+      logger.fatal({ err: error }, 'fatal');
+      process.exit(1);
+    },
+  });
+  process.send?.({ type: 'ready' });
+  setInterval(() => process.send?.({ type: 'stats', ...running.stats() }), 50);
+  process.on('SIGTERM', () => {
+    void running
+      .stop()
+      .then(() => client.close())
+      .then(() => process.exit(0));
+  });
+}
