@@ -8,3 +8,4 @@ export {
   type TestOutput,
   TopologyTestDriver,
 } from './topology-test-driver.ts';
+export { FakeKafka } from './fake-kafka.ts';

@@ -1,0 +1,209 @@
+/**
+ * A broker in memory behind the port: real record batch bytes, transactions with markers and fencing, groups. It passes the contract suite of drivers
+ * (test/topology/kafka-client/contract.ts), which also runs on the real broker; it has no clock, no disk and no other clients.
+ */
+import { ConfigError, InvariantError, RetriableError, TaskMigratedError } from '../errors.ts';
+import type { TopicPartition } from '../record.ts';
+import { assignPartitions, type MemberInfo } from '../runtime/assign-partitions.ts';
+import type {
+  CommittedOffset,
+  GroupMembership,
+  JoinOptions,
+  KafkaAdmin,
+  KafkaClient,
+  TopicSpec,
+} from '../runtime/kafka-client.ts';
+import { FakePartition } from './fake-partition.ts';
+import { FakeProducer } from './fake-producer.ts';
+import { FakeReader } from './fake-reader.ts';
+
+/** What the broker knows of a transactional id. */
+export interface FakeTransactions {
+  producerId: bigint;
+  epoch: number;
+  readonly partitions: Set<FakePartition>;
+  readonly offsets: Map<string, CommittedOffset[]>;
+}
+
+interface Member {
+  readonly id: string;
+  readonly options: JoinOptions;
+  assigned: readonly number[];
+}
+
+export class FakeKafka {
+  /** Every call fails with RetriableError SLC_BROKER_AWAY while true. */
+  away = false;
+  readonly #topics = new Map<string, FakePartition[]>();
+  readonly #transactions = new Map<string, FakeTransactions>();
+  readonly #offsets = new Map<string, CommittedOffset>();
+  readonly #groups = new Map<string, Member[]>();
+  #producerIds = 1_000n;
+  #members = 0;
+
+  /** A client of this broker: any number may be made. */
+  client(): KafkaClient {
+    const memberships: GroupMembership[] = [];
+    return {
+      admin: () => Promise.resolve(this.#admin()),
+      producer: (options) => Promise.resolve(new FakeProducer(this, options?.transactionalId)),
+      reader: (options) => Promise.resolve(new FakeReader(this, options)),
+      join: async (options) => {
+        const membership = await this.#join(options);
+        memberships.push(membership);
+        return membership;
+      },
+      close: async () => {
+        await Promise.all(memberships.map((membership) => membership.leave()));
+      },
+    };
+  }
+
+  /** RetriableError SLC_BROKER_AWAY while the broker is away. */
+  check(): void {
+    if (this.away) throw new RetriableError('SLC_BROKER_AWAY', 'the broker is away');
+  }
+
+  partition({ topic, partition }: TopicPartition): FakePartition {
+    this.check();
+    const found = this.#topics.get(topic)?.[partition];
+    if (found === undefined) throw new RetriableError('SLC_BROKER_AWAY', `${topic}-${partition} is not there`);
+    return found;
+  }
+
+  /** Takes a transactional id over: its open transaction is aborted, older epochs are fenced. */
+  initProducer(transactionalId: string): { producerId: bigint; epoch: number } {
+    this.check();
+    let state = this.#transactions.get(transactionalId);
+    if (state === undefined) {
+      state = { producerId: this.newProducerId(), epoch: -1, partitions: new Set(), offsets: new Map() };
+      this.#transactions.set(transactionalId, state);
+    } else this.#end(state, false);
+    state.epoch++;
+    return { producerId: state.producerId, epoch: state.epoch };
+  }
+
+  newProducerId(): bigint {
+    return ++this.#producerIds;
+  }
+
+  /** The open transaction of an id. TaskMigratedError when the epoch is not the newest. */
+  transaction(transactionalId: string, epoch: number): FakeTransactions {
+    this.check();
+    const state = this.#transactions.get(transactionalId);
+    if (state?.epoch === epoch) return state;
+    throw new TaskMigratedError('SLC_TASK_MIGRATED', `${transactionalId}: an operation with an old epoch`);
+  }
+
+  endTransaction(transactionalId: string, epoch: number, committed: boolean): void {
+    this.#end(this.transaction(transactionalId, epoch), committed);
+  }
+
+  #end(state: FakeTransactions, committed: boolean): void {
+    for (const partition of state.partitions) partition.endTransaction(state.producerId, committed);
+    if (committed) {
+      for (const [group, offsets] of state.offsets) {
+        for (const offset of offsets) this.#offsets.set(`${group}|${offset.topic}|${offset.partition}`, offset);
+      }
+    }
+    state.partitions.clear();
+    state.offsets.clear();
+  }
+
+  #admin(): KafkaAdmin {
+    const asked = async <T>(answer: () => T): Promise<T> => {
+      this.check();
+      return await Promise.resolve(answer());
+    };
+    return {
+      ensureTopics: (topics) => asked(() => topics.forEach((topic) => this.#ensure(topic))),
+      listTopics: () => asked(() => [...this.#topics.keys()]),
+      partitionCounts: (topics) =>
+        asked(
+          () =>
+            new Map(
+              topics.flatMap((topic) => {
+                const found = this.#topics.get(topic);
+                return found === undefined ? [] : [[topic, found.length] as const];
+              }),
+            ),
+        ),
+      offsets: (partitions, { committed }) =>
+        asked(() =>
+          partitions.map((tp) => ({ start: this.partition(tp).start, end: this.partition(tp).end(committed) })),
+        ),
+      committedOffsets: (group, partitions) =>
+        asked(() =>
+          partitions.flatMap(({ topic, partition }) => this.#offsets.get(`${group}|${topic}|${partition}`) ?? []),
+        ),
+      deleteRecords: (before) => asked(() => before.forEach((tp) => this.partition(tp).deleteBefore(tp.offset))),
+      deleteTopics: (topics) => asked(() => topics.forEach((topic) => void this.#topics.delete(topic))),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #ensure({ name, partitions }: TopicSpec): void {
+    const found = this.#topics.get(name);
+    if (found === undefined)
+      this.#topics.set(
+        name,
+        Array.from({ length: partitions }, () => new FakePartition()),
+      );
+    else if (found.length !== partitions) {
+      throw new ConfigError(
+        'SLC_CONFIG_TOPIC',
+        `topic ${name} has ${found.length} partitions, ${partitions} are wanted`,
+      );
+    }
+  }
+
+  async #join(options: JoinOptions): Promise<GroupMembership> {
+    this.check();
+    const member: Member = { id: `member-${String(this.#members++).padStart(6, '0')}`, options, assigned: [] };
+    const members = this.#groups.get(options.group) ?? [];
+    this.#groups.set(options.group, [...members, member]);
+    await Promise.resolve();
+    this.#rebalance(options.group);
+    return {
+      get assigned() {
+        return member.assigned;
+      },
+      leave: () => {
+        const left = (this.#groups.get(options.group) ?? []).filter((one) => one !== member);
+        this.#groups.set(options.group, left);
+        this.#rebalance(options.group);
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** A member's loss of its group, as after a session that ran out. */
+  expel(group: string, nth: number): void {
+    const members = this.#groups.get(group) ?? [];
+    const member = members[nth];
+    if (member === undefined) throw new InvariantError('SLC_BUG_FAKE', `${group} has no member ${nth}`);
+    this.#groups.set(
+      group,
+      members.filter((one) => one !== member),
+    );
+    this.#rebalance(group);
+    member.options.onLost(new Error('expelled'));
+  }
+
+  #rebalance(group: string): void {
+    const members = this.#groups.get(group) ?? [];
+    const [leader] = members;
+    if (leader === undefined) return;
+    const infos = members.map(({ id, options, assigned }): MemberInfo => {
+      return { memberId: id, topics: options.topics, epoch: options.epoch, owned: assigned };
+    });
+    const count = Math.max(0, ...leader.options.topics.map((topic) => this.#topics.get(topic)?.length ?? 0));
+    const assigned = assignPartitions(infos, leader.options.epoch, count);
+    const epochs = [...new Set(infos.map(({ epoch }) => epoch))];
+    for (const member of members) {
+      member.assigned = assigned.get(member.id) ?? [];
+      const otherEpochs = epochs.filter((epoch) => epoch !== member.options.epoch);
+      member.options.onAssigned(member.assigned, { otherEpochs });
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import { systemClock } from '../clock.ts';
+import { TaskCorruptedError } from '../errors.ts';
+import type { TopicPartition } from '../record.ts';
+import type { FetchedRecords, KafkaReader, ReaderOptions } from '../runtime/kafka-client.ts';
+import type { FakeKafka } from './fake-kafka.ts';
+
+interface Position {
+  readonly tp: TopicPartition;
+  offset: bigint | 'earliest';
+  paused: boolean;
+  reported: boolean;
+}
+
+const POLL_MS = 2;
+const MAX_BYTES_PER_PARTITION = 2 ** 20;
+
+/** A reader of a fake broker. */
+export class FakeReader implements KafkaReader {
+  readonly #broker: FakeKafka;
+  readonly #options: ReaderOptions;
+  readonly #positions = new Map<string, Position>();
+
+  constructor(broker: FakeKafka, options: ReaderOptions) {
+    this.#broker = broker;
+    this.#options = options;
+  }
+
+  seek(tp: TopicPartition, offset: bigint | 'earliest'): void {
+    const paused = this.#positions.get(keyOf(tp))?.paused ?? false;
+    this.#positions.set(keyOf(tp), { tp, offset, paused, reported: false });
+  }
+
+  remove(tp: TopicPartition): void {
+    this.#positions.delete(keyOf(tp));
+  }
+
+  pause(tp: TopicPartition): void {
+    const position = this.#positions.get(keyOf(tp));
+    if (position !== undefined) position.paused = true;
+  }
+
+  resume(tp: TopicPartition): void {
+    const position = this.#positions.get(keyOf(tp));
+    if (position !== undefined) position.paused = false;
+  }
+
+  async poll(maxWaitMs: number): Promise<FetchedRecords[]> {
+    const fetched = this.#fetch();
+    if (fetched.length > 0) return fetched;
+    await systemClock.sleep(Math.min(POLL_MS, maxWaitMs));
+    return this.#fetch();
+  }
+
+  close(): Promise<void> {
+    this.#positions.clear();
+    return Promise.resolve();
+  }
+
+  #fetch(): FetchedRecords[] {
+    this.#broker.check();
+    return [...this.#positions.values()].flatMap((position) => (position.paused ? [] : (this.#read(position) ?? [])));
+  }
+
+  #read(position: Position): FetchedRecords | undefined {
+    const { tp } = position;
+    const partition = this.#broker.partition(tp);
+    if (position.offset === 'earliest') position.offset = partition.start;
+    const { committed, maxBytesPerPartition = MAX_BYTES_PER_PARTITION } = this.#options;
+    const fetched = partition.fetch(tp, position.offset, committed, maxBytesPerPartition);
+    if (fetched === undefined) {
+      throw new TaskCorruptedError(
+        'SLC_TASK_OFFSET_OUT_OF_RANGE',
+        `${keyOf(tp)} does not have offset ${position.offset}`,
+      );
+    }
+    const { batches, nextOffset, endOffset } = fetched;
+    const untold = !position.reported && nextOffset >= endOffset;
+    if (batches.length === 0 && nextOffset === position.offset && !untold) return undefined;
+    position.offset = nextOffset;
+    position.reported = true;
+    return fetched;
+  }
+}
+
+const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`;
