@@ -3,12 +3,14 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import { identityOf, type Identity, isAlive } from './identity.ts';
 
+const LOCK = 'starter.lock';
+
 export type LockOutcome = { readonly held: true; release(): void } | { readonly held: false; readonly by: Identity };
 
 /** Takes the lock, or says who has it. A lock whose holder has ended is taken over. */
 export function lockStarter(dir: string): LockOutcome {
   mkdirSync(dir, { recursive: true });
-  const file = join(dir, 'starter.lock');
+  const file = join(dir, LOCK);
   const draft = `${file}.${process.pid}`;
   const own = identityOf(process.pid);
   try {
@@ -23,24 +25,39 @@ export function lockStarter(dir: string): LockOutcome {
       }
       const holder = lockHolder(dir);
       if (holder !== undefined) return { held: false, by: holder };
-      // Moved aside, not removed: of two that find the same dead holder only one moves it.
-      const stale = `${file}.stale-${process.pid}`;
-      try {
-        renameSync(file, stale);
-      } catch (error) {
-        if (!hasCode(error, 'ENOENT')) throw error;
-      }
-      rmSync(stale, { force: true });
+      const taken = moveAside(dir);
+      if (taken !== undefined) return { held: false, by: taken };
     }
   } finally {
     rmSync(draft, { force: true });
   }
 }
 
+/** Takes a dead holder's lock away. Another starter may have done so and locked in between: then its lock is put back, and it is returned. */
+function moveAside(dir: string): Identity | undefined {
+  const file = join(dir, LOCK);
+  const aside = `${file}.stale-${process.pid}`;
+  try {
+    renameSync(file, aside);
+    const holder = holderIn(aside);
+    if (holder !== undefined) linkSync(aside, file);
+    return holder;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'EEXIST')) return undefined;
+    throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
 /** The starter that runs on this directory now. */
 export function lockHolder(dir: string): Identity | undefined {
+  return holderIn(join(dir, LOCK));
+}
+
+function holderIn(file: string): Identity | undefined {
   try {
-    const parsed: unknown = JSON.parse(readFileSync(join(dir, 'starter.lock'), 'utf8'));
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof parsed !== 'object' || parsed === null) return undefined;
     const { pid, startTime } = parsed as Partial<Identity>;
     if (typeof pid !== 'number' || typeof startTime !== 'string') return undefined;
