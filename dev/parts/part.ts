@@ -1,5 +1,7 @@
 /** Servers that Sluice needs on a developer's machine. Each is found by an address, or started here as a process group of its own. */
 
+import type { ProcessId } from './process.ts';
+
 export type PartName = 'kafka' | 'registry' | 'mysql' | 'postgres';
 
 /** The variable that names an address of this part; when it is set, nothing is started. */
@@ -32,10 +34,8 @@ export interface RunningPart {
   /** What the roles get in PART_ENV[name]: host:port, or a URL. */
   readonly address: string;
   readonly ports: Readonly<Record<string, number>>;
-  /** The server's process group leader. */
-  readonly pid: number;
-  /** Asks it to end, waits at most `timeoutMs`, then kills its group. Safe to call for one that has ended. */
-  stop(timeoutMs: number): Promise<void>;
+  /** The leader of the server's process group. */
+  readonly process: ProcessId;
 }
 
 export interface Part {
