@@ -41,7 +41,7 @@ export {
   type RecordHeader,
 } from './record-batch.ts';
 export type { AnyRecord, StreamRecord, TopicPartition, WindowKey } from './record.ts';
-export { encodeHint, type Hint, HINTS_TOPIC, parseHint } from './runtime/hints.ts';
+export { encodeHint, type Hint, HINTS_TOPIC, HintView, parseHint } from './runtime/hints.ts';
 export type {
   CommittedOffset,
   FetchedRecords,

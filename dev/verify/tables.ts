@@ -12,23 +12,30 @@ export interface VerifiedTable {
   readonly identity: readonly string[];
   /** Written to PostgreSQL as the table of the same name. */
   readonly warehouse: boolean;
-  /** Has a `<name>.late` topic. */
+  /** Has a `<name>.late` topic that the oracle counts. */
   readonly late: boolean;
+  /** What its tasks promise in the ledger when all is done: the oracle's watermark of `of`, less the grace of finals, ms. */
+  readonly promise: { readonly of: string; readonly lessMs: number };
 }
 
 /** All tables, in the order in which their oracles build on each other. */
 export const VERIFIED_TABLES: readonly VerifiedTable[] = [
-  { name: 'silver.users', rows: 'all', deletes: true, identity: ['_key', '_ts'], warehouse: false, late: false },
-  { name: 'silver.items', rows: 'all', deletes: true, identity: ['_key', '_ts'], warehouse: false, late: false },
-  silver('silver.purchases_enriched', ['purchaseId'], true),
-  silver('silver.pageviews_by_items', ['eventId'], false),
-  { name: 'gold.sales_perf_24h', rows: 'all', deletes: false, identity: ['_key'], warehouse: true, late: true },
-  { name: 'gold.pageviews_by_channel', rows: 'last', deletes: false, identity: ['_key'], warehouse: true, late: true },
-  { name: 'gold.registrations_hourly', rows: 'last', deletes: false, identity: ['_key'], warehouse: true, late: true },
+  table('silver.users', ['_key', '_ts'], { deletes: true, late: false, of: 'bronze.shop.users' }),
+  table('silver.items', ['_key', '_ts'], { deletes: true, late: false, of: 'bronze.shop.items' }),
+  table('silver.purchases_enriched', ['purchaseId'], { warehouse: true }),
+  table('silver.pageviews_by_items', ['eventId']),
+  table('gold.sales_perf_24h', ['_key'], { warehouse: true, of: 'silver.purchases_enriched', lessMs: 5 * 60_000 }),
+  table('gold.pageviews_by_channel', ['_key'], { rows: 'last', warehouse: true, of: 'silver.pageviews_by_items' }),
+  table('gold.registrations_hourly', ['_key'], { rows: 'last', warehouse: true, of: 'bronze.app.registrations' }),
 ];
 
-function silver(name: string, identity: readonly string[], warehouse: boolean): VerifiedTable {
-  return { name, rows: 'all', deletes: false, identity, warehouse, late: true };
+function table(
+  name: string,
+  identity: readonly string[],
+  rest: Partial<VerifiedTable> & { readonly of?: string; readonly lessMs?: number } = {},
+): VerifiedTable {
+  const { rows = 'all', deletes = false, warehouse = false, late = true, of = name, lessMs = 0 } = rest;
+  return { name, rows, deletes, identity, warehouse, late, promise: { of, lessMs } };
 }
 
 /** The bronze topics that the oracles read. */

@@ -3,6 +3,7 @@ CREATE TABLE pageview AS
 SELECT
   partition, "offset", ts, ow,
   ow > ts + minute() AS is_late,
+  watermark_of('bronze.shop.items') > ts + minute() AS released,
   json_extract_string(value, '$.eventId') AS event_id,
   json_extract_string(value, '$.itemId') AS item_id,
   CAST(json_extract_string(value, '$.userId') AS BIGINT) AS user_id,
@@ -42,4 +43,9 @@ SELECT
   p.occurred_at AS "occurredAt"
 FROM pageview p
 ASOF LEFT JOIN item_version i ON p.item_id = i._key AND p.ts >= i._ts
-WHERE NOT p.is_late AND watermark_of('bronze.shop.items') > p.ts + minute();
+WHERE NOT p.is_late AND p.released;
+
+-- No more than the least ow that it still holds.
+INSERT INTO watermark
+SELECT 'silver.pageviews_by_items', promised(least(watermark_of('bronze.app.pageviews'), coalesce(min(ow), watermark_of('bronze.app.pageviews'))))
+FROM pageview WHERE NOT is_late AND NOT released;

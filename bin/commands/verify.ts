@@ -1,0 +1,63 @@
+/** Role `sluice verify`: is every row of silver and gold what bronze demands? */
+import { parseArgs } from 'node:util';
+import { pino } from 'pino';
+import { buildTopology, ConfigError, createKafkaClient } from '#topology';
+import { schemas } from '#schemas';
+import { createAvroSerdes } from '../../connectors/avro/index.ts';
+import { isRight, report } from '../../dev/verify/report.ts';
+import { verifyTables } from '../../dev/verify/verify.ts';
+import { shopStages } from '../../processors/index.ts';
+
+export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S]
+  Waits until stages and sinks have caught up, then compares every row of silver and gold in Kafka (SLUICE_KAFKA, SLUICE_REGISTRY) and
+  PostgreSQL (SLUICE_POSTGRES) with what SQL over bronze says. Stop the producers before; the stages and sinks must run.
+  Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.`;
+
+const MIN_ROWS = 20;
+
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      app: { type: 'string', default: 'shop' },
+      'min-rows': { type: 'string', default: String(MIN_ROWS) },
+      timeout: { type: 'string', default: '120' },
+    },
+  });
+  const minRows = wholeNumber('--min-rows', values['min-rows']);
+  const timeoutMs = wholeNumber('--timeout', values.timeout) * 1_000;
+  const brokers = required('SLUICE_KAFKA').split(',');
+  const serdes = createAvroSerdes({ registryUrl: required('SLUICE_REGISTRY') });
+  const postgres = required('SLUICE_POSTGRES');
+  const logger = pino({ name: 'verify', level: process.env['SLUICE_LOG'] ?? 'warn' }, pino.destination(2));
+  const client = createKafkaClient({ brokers, clientId: `${values.app}-verify`, logger });
+  try {
+    const results = await verifyTables({
+      client,
+      serdes,
+      schemas,
+      topology: buildTopology(shopStages, { app: values.app }),
+      postgres,
+      timeoutMs,
+      progress: (text) => process.stderr.write(`verify: ${text}\n`),
+    });
+    console.log(report(results, minRows));
+    process.send?.({ type: 'verified', results });
+    return results.every((result) => isRight(result, minRows)) ? 0 : 1;
+  } finally {
+    await client.close().catch(() => undefined);
+  }
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new ConfigError('SLC_CONFIG_OPTION', `${option} ${text} is no whole number`);
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value !== undefined && value !== '') return value;
+  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, {
+    hint: `npm start sets it; by hand: export ${name}=...`,
+  });
+}

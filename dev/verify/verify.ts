@@ -1,0 +1,225 @@
+/** `sluice verify`: waits until everything has caught up, then compares every row of silver and gold with what bronze demands. */
+import {
+  type KafkaAdmin,
+  type KafkaClient,
+  RetriableError,
+  type Schema,
+  type SerdeFactory,
+  SluiceError,
+  type Topology,
+} from '#topology';
+import { type Comparison, compareCount, compareRows } from './compare.ts';
+import { dumpBronze, type DumpOptions, dumpOutputs, type Frozen, freeze, type Outputs } from './dump.ts';
+import { OracleDatabase } from './oracle-database.ts';
+import { AppProgress } from './progress.ts';
+import { idOf } from './read-topics.ts';
+import {
+  columnsOf,
+  type Definitions,
+  type RecordDefinition,
+  type Row,
+  VERIFIED_TABLES,
+  type VerifiedTable,
+} from './tables.ts';
+import { Warehouse } from './warehouse.ts';
+
+/** What verify needs. `schemas`: of values under the topic's name, of keys under `<topic>-key`; those of values are Avro records. */
+export interface VerifyOptions {
+  readonly client: KafkaClient;
+  readonly serdes: SerdeFactory;
+  readonly schemas: Readonly<Record<string, Schema<unknown>>>;
+  readonly topology: Topology;
+  /** postgres://user:password@host:port/database. */
+  readonly postgres: string;
+  /** For all of it, ms. */
+  readonly timeoutMs: number;
+  /** What it does or waits for, for people; called when that changes. */
+  progress(text: string): void;
+}
+
+/** What came of one table, where it was read. */
+export interface TableResult {
+  readonly table: string;
+  readonly place: 'Kafka' | 'PostgreSQL';
+  readonly rows: Comparison;
+  /** Records in `<table>.late`; absent where there is no such topic, or for the warehouse. */
+  readonly late: Comparison | undefined;
+}
+
+const POLL_MS = 300;
+
+/**
+ * Compares every row. The producers must have stopped, or the inputs never come to rest. SluiceError SLC_VERIFY_DEADLINE when something has not
+ * caught up in time (it says what), SLC_VERIFY_TOPIC, SLC_VERIFY_TRIMMED and SLC_VERIFY_TABLE when something is not there to be compared.
+ */
+export async function verifyTables(options: VerifyOptions): Promise<TableResult[]> {
+  const run = new Verification(options, await options.client.admin());
+  try {
+    return await run.compare();
+  } finally {
+    await run.close();
+  }
+}
+
+class Verification {
+  readonly #options: VerifyOptions;
+  readonly #admin: KafkaAdmin;
+  readonly #progress: AppProgress;
+  readonly #warehouse: Warehouse;
+  readonly #deadline: number;
+  readonly #dump: DumpOptions;
+  readonly #definitions: Definitions;
+  #said = '';
+
+  constructor(options: VerifyOptions, admin: KafkaAdmin) {
+    const { client, serdes, schemas, topology, postgres, timeoutMs } = options;
+    this.#options = options;
+    this.#admin = admin;
+    this.#progress = new AppProgress(client, admin, topology);
+    this.#warehouse = new Warehouse(postgres);
+    this.#deadline = Date.now() + timeoutMs;
+    this.#dump = { client, serdes, schemas, app: topology.app, deadline: this.#deadline };
+    this.#definitions = Object.fromEntries(
+      VERIFIED_TABLES.map(({ name }) => [name, (schemas[name]?.definition ?? { fields: [] }) as RecordDefinition]),
+    );
+  }
+
+  async compare(): Promise<TableResult[]> {
+    for (;;) {
+      await this.#until(() => this.#progress.records());
+      await this.#until(() => this.#progress.hints(this.#deadline));
+      const results = await this.#compareOnce(await freeze(this.#admin, this.#options.topology.app));
+      if (results !== undefined) return results;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#warehouse.close(), this.#admin.close().catch(() => undefined)]);
+  }
+
+  /** undefined when an input moved meanwhile. */
+  async #compareOnce(frozen: Frozen): Promise<TableResult[] | undefined> {
+    const database = await OracleDatabase.open();
+    try {
+      this.#say('reading bronze and the ledger');
+      const undecodable = await dumpBronze(this.#dump, frozen, database);
+      if (undecodable > 0) this.#say(`${undecodable} records of bronze do not decode; no table may hold them`);
+      this.#say('running the oracles');
+      await database.run();
+      const wanted = promisesOf(await database.watermarks());
+      await this.#until(() => this.#progress.promised(wanted, this.#deadline));
+      await this.#until(() => this.#progress.records());
+      await this.#until(() => this.#progress.hints(this.#deadline));
+      const settled = await freeze(this.#admin, this.#options.topology.app);
+      if (!sameInputs(frozen, settled)) return this.#again();
+      this.#say('reading silver and gold');
+      const outputs = await dumpOutputs(this.#dump, settled, this.#definitions);
+      await this.#until(() => this.#warehouse.behind(this.#options.topology.app, lastOffsets(outputs)));
+      return await this.#results(database, outputs);
+    } finally {
+      database.close();
+    }
+  }
+
+  #again(): undefined {
+    this.#say('the inputs still grow; are all producers stopped?');
+  }
+
+  async #results(database: OracleDatabase, outputs: Outputs): Promise<TableResult[]> {
+    const results: TableResult[] = [];
+    for (const table of VERIFIED_TABLES) {
+      this.#say(`comparing ${table.name}`);
+      const columns = columnsOf(table, this.#definitions);
+      const { name, identity } = table;
+      const expected = await database.rows(name, columns);
+      const found = (outputs.rows.get(name) ?? []).map(({ row }) => row);
+      const last = lastPerKey(found);
+      const actual = table.rows === 'last' ? [...last.values()] : found;
+      const rows = compareRows(name, columns, identity, expected, actual);
+      const late = table.late
+        ? compareCount(`${name}.late`, await database.late(name), outputs.late.get(`${name}.late`) ?? 0)
+        : undefined;
+      results.push({ table: name, place: 'Kafka', rows, late });
+      if (table.warehouse) results.push(await this.#warehouseResult(table, columns, expected, last));
+    }
+    return results;
+  }
+
+  async #warehouseResult(
+    table: VerifiedTable,
+    columns: readonly string[],
+    expected: readonly Row[],
+    last: ReadonlyMap<string, Row>,
+  ): Promise<TableResult> {
+    const definition = this.#definitions[table.name] ?? { fields: [] };
+    const kept = ['_key', ...definition.fields.map((field) => field.name)];
+    const narrow = (row: Row): Row => kept.map((column) => row[columns.indexOf(column)] ?? null);
+    // A row per key. Of several that bronze demands under one key, log order decides, which no oracle knows.
+    const wanted = new Map<string, Row>();
+    for (const row of expected) {
+      const key = row[0] ?? '';
+      wanted.set(key, wanted.has(key) ? (last.get(key) ?? row) : row);
+    }
+    const rows = [...wanted.values()].map(narrow);
+    const found = await this.#warehouse.rows(table.name, definition);
+    const name = `${table.name} in PostgreSQL`;
+    return {
+      table: table.name,
+      place: 'PostgreSQL',
+      rows: compareRows(name, kept, table.identity, rows, found),
+      late: undefined,
+    };
+  }
+
+  /** Until nothing is left to wait for. A broker that is away is waited for too. */
+  async #until(check: () => Promise<string | undefined>): Promise<void> {
+    for (;;) {
+      const waitsFor = await check().catch((error: unknown) => {
+        if (error instanceof RetriableError) return error.message;
+        throw error;
+      });
+      if (waitsFor === undefined) return;
+      this.#say(waitsFor);
+      if (Date.now() >= this.#deadline) {
+        throw new SluiceError('SLC_VERIFY_DEADLINE', `not caught up in time: ${waitsFor}`, {
+          hint: 'are `sluice run` and `sluice sinks` running, and all producers stopped? --timeout S waits longer',
+        });
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  #say(text: string): void {
+    if (text !== this.#said) this.#options.progress(text);
+    this.#said = text;
+  }
+}
+
+/** What the writers of each table promise when they have done all that they can, ms. */
+function promisesOf(watermarks: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map(
+    VERIFIED_TABLES.map(
+      ({ name, promise }) => [name, (watermarks.get(promise.of) ?? -Infinity) - promise.lessMs] as const,
+    ),
+  );
+}
+
+function sameInputs(before: Frozen, after: Frozen): boolean {
+  const ends = new Map(after.bronze.map((range) => [idOf(range), range.end] as const));
+  return before.bronze.every((range) => ends.get(idOf(range)) === range.end);
+}
+
+function lastOffsets(outputs: Outputs): { topic: string; partition: number; offset: bigint }[] {
+  const last = new Map<string, { topic: string; partition: number; offset: bigint }>();
+  for (const { name, warehouse } of VERIFIED_TABLES) {
+    if (!warehouse) continue;
+    for (const { partition, offset } of outputs.rows.get(name) ?? []) {
+      last.set(`${name}-${partition}`, { topic: name, partition, offset: BigInt(offset) });
+    }
+  }
+  return [...last.values()];
+}
+
+function lastPerKey(rows: readonly Row[]): Map<string, Row> {
+  return new Map(rows.map((row) => [row[0] ?? '', row]));
+}
