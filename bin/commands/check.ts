@@ -1,0 +1,49 @@
+/** `npm run check`: types, lint, format, generated files, and all tests that need no server. */
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { formatCounts, runTests, testFiles } from '../../dev/tests/run-tests.ts';
+
+export const help = `sluice check
+  Types, type-aware lint, format, generated files, and all tests that need no server.`;
+
+const root = dirname(dirname(import.meta.dirname));
+const CHECKS: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
+  ['types', 'tsc', ['-p', '.']],
+  ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
+  ['format', 'oxfmt', ['--check', '.']],
+  ['generated types', 'node', ['schemas/generate.ts', '--check']],
+];
+
+export async function run(args: string[]): Promise<number> {
+  parseArgs({ args, options: {} });
+  const counts = await check();
+  process.stdout.write(`${formatCounts(counts)}\n`);
+  return counts.failed > 0 ? 1 : 0;
+}
+
+/** Checks count as tests: one each. */
+export async function check(): Promise<{ passed: number; failed: number; skipped: number }> {
+  const results = await Promise.all(CHECKS.map(([name, command, rest]) => runCheck(name, command, rest)));
+  const failed = results.filter((ok) => !ok).length;
+  const tests = await runTests(await testFiles(root, 'unit'), { root, concurrency: 2, env: process.env });
+  return { passed: tests.passed + results.length - failed, failed: tests.failed + failed, skipped: tests.skipped };
+}
+
+async function runCheck(name: string, command: string, args: readonly string[]): Promise<boolean> {
+  const started = Date.now();
+  const child = spawn(join(root, 'node_modules', '.bin', command), args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => output.push(bytes));
+  const code = await new Promise<number>((resolve) => {
+    child.once('error', () => resolve(1));
+    child.once('exit', (exit) => resolve(exit ?? 1));
+  });
+  const seconds = ((Date.now() - started) / 1_000).toFixed(1);
+  process.stdout.write(`${code === 0 ? '✔' : '✖'} ${name} (${seconds} s)\n`);
+  if (code !== 0) process.stdout.write(Buffer.concat(output));
+  return code === 0;
+}
