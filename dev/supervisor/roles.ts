@@ -2,8 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { ended, identityOf, type Identity, signalGroup } from './identity.ts';
-import { lastLines, logSize } from './log-rotation.ts';
+import { hasEnded, lastLines, type ProcessId, signalGroup, startTimeOf } from '../parts/process.ts';
 import { parseMessage, type RoleStats, type SimulationDone } from './messages.ts';
 import type { RunFile } from './run-file.ts';
 
@@ -52,13 +51,12 @@ export class Role {
   readonly logFile: string;
   readonly #context: RoleContext;
   #child: ChildProcess | undefined;
-  #identity: Identity | undefined;
+  #id: ProcessId | undefined;
   #state: RoleState = 'starting';
   #restarts = 0;
   #quickFailures = 0;
   #timer: NodeJS.Timeout | undefined;
   #stats: RoleStats = {};
-  #logStart = 0;
   readonly #done = Promise.withResolvers<SimulationDone>();
   readonly #failed = Promise.withResolvers<Error>();
 
@@ -94,7 +92,6 @@ export class Role {
   start(): void {
     const { name, command, env } = this.spec;
     mkdirSync(this.#context.logDir, { recursive: true });
-    this.#logStart = logSize(this.logFile);
     // Appending: rotation empties the file under the running role.
     const log = openSync(this.logFile, 'a');
     const started = Date.now();
@@ -110,11 +107,11 @@ export class Role {
     });
     child.once('exit', (code, signal) => this.#onEnd(started, signal ?? `exit code ${code ?? '?'}`, code));
     if (child.pid === undefined) return;
-    this.#identity = identityOf(child.pid);
+    this.#id = { pid: child.pid, startedAt: startTimeOf(child.pid) ?? '' };
     this.#context.runFile.put({
       name,
       kind: 'role',
-      ...this.#identity,
+      ...this.#id,
       command: command.join(' '),
       since: new Date(started).toISOString(),
     });
@@ -131,15 +128,13 @@ export class Role {
   }
 
   #onEnd(started: number, how: string, code: number | null | undefined): void {
-    const pid = this.#child?.pid;
     this.#child = undefined;
-    if (pid !== undefined) signalGroup(pid, 'SIGKILL');
     this.#context.runFile.remove(this.spec.name);
     if (this.#state === 'stopped' || this.#state === 'finished') return;
     const { restart } = this.#context;
     this.#quickFailures = Date.now() - started < restart.quickMs ? this.#quickFailures + 1 : 1;
     if (code === EXIT_CONFIG || this.#quickFailures >= restart.maxQuickFailures) {
-      this.#giveUp(
+      void this.#giveUp(
         code === EXIT_CONFIG ? 'it refuses its configuration' : `${this.#quickFailures} quick failures`,
         how,
       );
@@ -152,10 +147,10 @@ export class Role {
     this.#timer = setTimeout(() => this.start(), delay);
   }
 
-  #giveUp(why: string, how: string): void {
+  async #giveUp(why: string, how: string): Promise<void> {
     this.#state = 'failed';
     const { name } = this.spec;
-    const lines = lastLines(this.logFile, TAIL_LINES, this.#logStart);
+    const lines = await lastLines(this.logFile, TAIL_LINES);
     const error = new Error(`${name} is given up: ${why}, at last ${how}`);
     this.#context.print([error.message, ...lines.map((line) => `  | ${line}`), `  log: ${this.logFile}`].join('\n'));
     this.#failed.resolve(error);
@@ -164,14 +159,14 @@ export class Role {
   /** Asks it to end and waits until the deadline (wall clock, ms); then its group is killed. */
   async stop(deadline: number): Promise<void> {
     clearTimeout(this.#timer);
-    const [child, identity] = [this.#child, this.#identity];
+    const [child, id] = [this.#child, this.#id];
     if (this.#state !== 'failed') this.#state = 'stopped';
-    if (child === undefined || identity === undefined) return;
+    if (child === undefined || id === undefined) return;
     child.kill('SIGTERM');
-    if (!(await ended(identity, deadline - Date.now()))) {
+    if (!(await hasEnded(id, deadline - Date.now()))) {
       this.#context.print(`${this.spec.name} does not end: killed`);
-      signalGroup(identity.pid, 'SIGKILL');
-      await ended(identity, 1_000);
+      signalGroup(id, 'SIGKILL');
+      await hasEnded(id, 1_000);
     }
     this.#context.runFile.remove(this.spec.name);
   }
@@ -180,6 +175,6 @@ export class Role {
   kill(): void {
     clearTimeout(this.#timer);
     this.#state = 'stopped';
-    if (this.#identity !== undefined && this.#child !== undefined) signalGroup(this.#identity.pid, 'SIGKILL');
+    if (this.#id !== undefined) signalGroup(this.#id, 'SIGKILL');
   }
 }

@@ -1,0 +1,248 @@
+/** The local parts of one run: all started at once, taken over from a starter that was killed, started again when one ends. */
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { endProcess, hasEnded, isAlive, signalGroup } from '../parts/process.ts';
+import type { Part, PartName, RunningPart } from '../parts/part.ts';
+import type { Progress } from './progress.ts';
+import type { RestartPolicy } from './roles.ts';
+import type { ProcessEntry, RunFile } from './run-file.ts';
+
+/** Where each part is. */
+export type Addresses = Readonly<Partial<Record<PartName, string>>>;
+
+export interface PartSpec {
+  readonly name: PartName;
+  /** Address from the environment or a container: nothing is started. */
+  readonly given?: string | undefined;
+  /** Parts whose addresses it needs; all others start at the same time. */
+  readonly after?: readonly PartName[];
+  /** How it is asked to end: SIGTERM unless said. */
+  readonly stopSignal?: NodeJS.Signals;
+  part(addresses: Addresses): Part;
+}
+
+export interface PartsOptions {
+  readonly dir: string;
+  readonly cacheDir: string;
+  readonly diskBytes: number;
+  readonly restart: RestartPolicy;
+  readonly runFile: RunFile;
+  readonly progress: Progress;
+  print(line: string): void;
+}
+
+/** Parts of the same rank end together; Kafka last, since all others write to it. */
+const STOP_ORDER: readonly (readonly PartName[])[] = [['registry'], ['mysql', 'postgres'], ['kafka']];
+const WATCH_MS = 1_000;
+const CONNECT_MS = 1_000;
+
+interface Kept {
+  readonly spec: PartSpec;
+  running: RunningPart;
+  since: number;
+  quickFailures: number;
+  busy: boolean;
+}
+
+export class LocalParts {
+  readonly #options: PartsOptions;
+  readonly #kept = new Map<PartName, Kept>();
+  readonly #abort = new AbortController();
+  readonly #failed = Promise.withResolvers<Error>();
+  #watch: NodeJS.Timeout | undefined;
+
+  constructor(options: PartsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with the reason when a part is given up. */
+  get failed(): Promise<Error> {
+    return this.#failed.promise;
+  }
+
+  /** Starts all; when one fails, the others are ended and its error is thrown. */
+  async start(specs: readonly PartSpec[], signal: AbortSignal): Promise<Addresses> {
+    signal.addEventListener('abort', () => this.#abort.abort(), { once: true });
+    if (signal.aborted) this.#abort.abort();
+    const left = this.#options.runFile.state.processes.filter(({ kind }) => kind === 'part');
+    const starts = new Map<PartName, Promise<string>>();
+    const addresses = async (names: readonly PartName[]): Promise<Addresses> =>
+      Object.fromEntries(await Promise.all(names.map(async (name) => [name, await starts.get(name)])));
+    // In the order of their needs: each finds the promises that it waits for.
+    for (const spec of [...specs].sort((a, b) => (a.after?.length ?? 0) - (b.after?.length ?? 0))) {
+      const entry = left.find(({ name }) => name === spec.name);
+      starts.set(spec.name, this.#one(spec, entry, addresses));
+    }
+    const outcomes = await Promise.allSettled(
+      [...starts.values()].map((start) =>
+        start.catch((error: unknown) => {
+          this.#abort.abort();
+          throw error;
+        }),
+      ),
+    );
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
+    this.#watch = setInterval(() => this.#look(), WATCH_MS);
+    return await addresses([...starts.keys()]);
+  }
+
+  async #one(
+    spec: PartSpec,
+    entry: ProcessEntry | undefined,
+    addresses: (names: readonly PartName[]) => Promise<Addresses>,
+  ): Promise<string> {
+    const { progress } = this.#options;
+    if (spec.given !== undefined) {
+      if (entry !== undefined) await this.#end(entry, spec.stopSignal);
+      progress.ready(spec.name, `at ${withoutPassword(spec.given)} (given)`);
+      return spec.given;
+    }
+    const needs = await addresses(spec.after ?? []);
+    const left = entry === undefined ? undefined : await this.#takeOver(spec, entry);
+    if (left !== undefined) {
+      progress.ready(spec.name, `runs since ${entry?.since ?? '?'} at ${left.address}: taken over`);
+      return left.address;
+    }
+    const running = await spec.part(needs).start(this.#context(spec.name));
+    this.#keep(spec, running);
+    progress.ready(spec.name, `at ${running.address}`);
+    return running.address;
+  }
+
+  /** What a killed starter has left: ours again when it answers, ended when it does not. */
+  async #takeOver(spec: PartSpec, entry: ProcessEntry): Promise<RunningPart | undefined> {
+    const { address, ports, pid, startedAt } = entry;
+    if (address !== undefined && isAlive(entry) && (await answers(address))) {
+      const running = { name: spec.name, address, ports: ports ?? {}, process: { pid, startedAt } };
+      this.#keep(spec, running, entry.since);
+      return running;
+    }
+    await this.#end(entry, spec.stopSignal);
+    return undefined;
+  }
+
+  async #end(entry: ProcessEntry, signal: NodeJS.Signals | undefined): Promise<void> {
+    if (isAlive(entry)) this.#options.print(`${entry.name} of an earlier start (pid ${entry.pid}) is ended`);
+    await endProcess(entry, 5_000, signal);
+    this.#options.runFile.remove(entry.name);
+  }
+
+  #keep(spec: PartSpec, running: RunningPart, since = new Date().toISOString()): void {
+    const { pid, startedAt } = running.process;
+    const earlier = this.#kept.get(spec.name)?.quickFailures ?? 0;
+    this.#kept.set(spec.name, { spec, running, since: Date.now(), quickFailures: earlier, busy: false });
+    this.#options.runFile.put({
+      name: spec.name,
+      kind: 'part',
+      pid,
+      startedAt,
+      command: spec.name,
+      since,
+      address: running.address,
+      ports: running.ports,
+    });
+  }
+
+  #context(name: PartName): Parameters<Part['start']>[0] {
+    const { dir, cacheDir, diskBytes, runFile, progress } = this.#options;
+    return {
+      dataDir: join(dir, 'data', name),
+      logFile: join(dir, 'logs', `${name}.log`),
+      cacheDir,
+      diskBytes,
+      ports: runFile.state.ports[name] ?? {},
+      progress: (text, bytes) => progress.step(name, text, bytes),
+      signal: this.#abort.signal,
+    };
+  }
+
+  #look(): void {
+    for (const kept of this.#kept.values()) {
+      if (kept.busy || this.#abort.signal.aborted || isAlive(kept.running.process)) continue;
+      kept.busy = true;
+      void this.#again(kept);
+    }
+  }
+
+  /** Starts a part that has ended by itself, at the address that the roles know. */
+  async #again(kept: Kept): Promise<void> {
+    const { name } = kept.spec;
+    const { restart, print } = { restart: this.#options.restart, print: (line: string) => this.#options.print(line) };
+    kept.quickFailures = Date.now() - kept.since < restart.quickMs ? kept.quickFailures + 1 : 1;
+    while (!this.#abort.signal.aborted) {
+      if (kept.quickFailures >= restart.maxQuickFailures) {
+        this.#failed.resolve(new Error(`${name} is given up after ${kept.quickFailures} quick failures`));
+        return;
+      }
+      const delay = Math.min(restart.maxDelayMs, restart.firstDelayMs * 2 ** (kept.quickFailures - 1));
+      print(`${name} has ended; starting again in ${delay / 1_000} s, log: ${join('logs', `${name}.log`)}`);
+      try {
+        await sleep(delay, undefined, { signal: this.#abort.signal });
+        const running = await kept.spec.part(this.#addresses()).start(this.#context(name));
+        this.#keep(kept.spec, running);
+        if (running.address !== kept.running.address) {
+          this.#failed.resolve(new Error(`${name} came back at ${running.address}: its port was taken; start again`));
+        }
+        return;
+      } catch (error) {
+        kept.quickFailures++;
+        if (!this.#abort.signal.aborted) print(error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+
+  #addresses(): Addresses {
+    return Object.fromEntries([...this.#kept].map(([name, { running }]) => [name, running.address]));
+  }
+
+  /** No part is started or restarted from here on. */
+  beginStop(): void {
+    clearInterval(this.#watch);
+    this.#abort.abort();
+  }
+
+  /** Ends all in order; `deadlines`: wall clock, one per rank of the order, the last for Kafka. */
+  async stop(deadlines: readonly [number, number, number]): Promise<void> {
+    this.beginStop();
+    for (const [rank, names] of STOP_ORDER.entries()) {
+      await Promise.all(names.map((name) => this.#stopOne(name, deadlines[rank] ?? deadlines[2])));
+    }
+  }
+
+  async #stopOne(name: PartName, deadline: number): Promise<void> {
+    const kept = this.#kept.get(name);
+    if (kept === undefined) return;
+    await endProcess(kept.running.process, Math.max(0, deadline - Date.now()), kept.spec.stopSignal);
+    this.#options.runFile.remove(name);
+  }
+
+  /** Ends the groups of all at once. */
+  async kill(): Promise<void> {
+    this.beginStop();
+    const running = [...this.#kept.values()].map((kept) => kept.running.process);
+    for (const id of running) signalGroup(id, 'SIGKILL');
+    await Promise.all(running.map((id) => hasEnded(id, 1_000)));
+  }
+}
+
+/** Whether something listens at `host:port` or at the host and port of a URL. */
+export function answers(address: string): Promise<boolean> {
+  const { hostname, port } = new URL(address.includes('://') ? address : `tcp://${address}`);
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    const end = (open: boolean): void => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.setTimeout(CONNECT_MS, () => end(false));
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
+
+/** An address fit for a screen or a log. */
+export function withoutPassword(address: string): string {
+  return address.replace(/(:\/\/[^:/@]*):[^@]*@/, '$1:***@');
+}
