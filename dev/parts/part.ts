@@ -1,7 +1,5 @@
 /** Servers that Sluice needs on a developer's machine. Each is found by an address, or started here as a process group of its own. */
 
-import type { ProcessId } from './process.ts';
-
 export type PartName = 'kafka' | 'registry' | 'mysql' | 'postgres';
 
 /** The variable that names an address of this part; when it is set, nothing is started. */
@@ -12,12 +10,19 @@ export const PART_ENV = {
   postgres: 'SLUICE_POSTGRES',
 } as const satisfies Record<PartName, string>;
 
+/** A process for good: a pid alone is given to another process after a while. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Opaque: when it was started, as this system says it. Equal only for the same process. */
+  readonly startTime: string;
+}
+
 export interface PartContext {
-  /** Data of this part, kept between starts; the part creates it. */
+  /** Data of this part, kept between starts; the part creates it. An absolute path. */
   readonly dataDir: string;
-  /** stdout and stderr of the server are appended to this file, so that it outlives its starter. */
+  /** stdout and stderr of the server are appended to this file, so that it outlives its starter. An absolute path. */
   readonly logFile: string;
-  /** Downloads, shared by all clones of this user. */
+  /** Downloads, shared by all clones of this user. An absolute path. */
   readonly cacheDir: string;
   /** Bytes that the part may keep on disk (Kafka: all topics together). */
   readonly diskBytes: number;
@@ -29,19 +34,24 @@ export interface PartContext {
   readonly signal: AbortSignal;
 }
 
-export interface RunningPart {
+/** `pid` and `startTime` are the server's process group leader. */
+export interface RunningPart extends ProcessId {
   readonly name: PartName;
-  /** What the roles get in PART_ENV[name]: host:port, or a URL. */
+  /** What the roles get in PART_ENV[name]: host:port, or a URL. May hold a password: not for logs. */
   readonly address: string;
   readonly ports: Readonly<Record<string, number>>;
-  /** The leader of the server's process group. */
-  readonly process: ProcessId;
+  /** Asks it to end, waits at most `timeoutMs`, then kills its group. Safe to call for one that has ended. */
+  stop(timeoutMs: number): Promise<void>;
 }
 
 export interface Part {
   readonly name: PartName;
   /** A prerequisite that this machine lacks, as one message with what to install; undefined when all is there. */
-  missing(): Promise<string | undefined>;
+  missing(context: Pick<PartContext, 'cacheDir'>): Promise<string | undefined>;
   /** Downloads what is needed, starts the server and returns when it answers requests. Its last 20 log lines are in the error. */
   start(context: PartContext): Promise<RunningPart>;
+  /** Takes over a server of an earlier start (`context.ports` are its ports); undefined when that process has ended. It may be starting still. */
+  adopt(context: PartContext, process: ProcessId): Promise<RunningPart | undefined>;
+  /** Deletes the data of a server that does not run, wherever it lies. */
+  removeData(dataDir: string): Promise<void>;
 }

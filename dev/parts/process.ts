@@ -1,40 +1,40 @@
-/** Processes that outlive their starter: known by pid and start time, so that a pid given to another process is never signalled. */
-import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync, closeSync } from 'node:fs';
+import { copyFile, open, readFile, stat, truncate } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { run } from './command.ts';
+import type { ProcessId } from './part.ts';
 
-export interface ProcessId {
-  readonly pid: number;
-  /** As the system tells it; compared as text. */
-  readonly startedAt: string;
-}
+const POLL_MS = 50;
+const KILL_WAIT_MS = 5_000;
+const TAIL_BYTES = 64 * 1024;
 
+/** What `spawnServer` starts. Paths and arguments may hold spaces: no shell is involved. */
 export interface ServerCommand {
   readonly command: string;
   readonly args: readonly string[];
-  readonly cwd?: string;
+  readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** stdout and stderr are appended to it. */
   readonly logFile: string;
-  /** Another user, when this process is root. */
-  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Another user to run as; only root may. */
+  readonly user?: { readonly uid: number; readonly gid: number };
 }
 
-export interface StartedServer extends ProcessId {
-  /** Exit code, or the name of the signal; resolves when the server has ended. */
-  readonly exited: Promise<number | string>;
+/** A server that was started: it lives on when this process ends. */
+export interface ServerProcess extends ProcessId {
+  /** Where its own lines begin in the log file. */
+  readonly logStart: number;
 }
 
-const POLL_MS = 50;
-const TAIL_BYTES = 64 * 1_024;
-
-/** Starts a server in a process group of its own; it goes on when this process ends. */
-export function startServer(server: ServerCommand): StartedServer {
-  mkdirSync(dirname(server.logFile), { recursive: true });
-  const log = openSync(server.logFile, 'a');
+/**
+ * Starts a server in a session and process group of its own, so that neither Ctrl-C nor the end of the starter reaches it.
+ * Rejects when the command cannot be run.
+ */
+export async function spawnServer(server: ServerCommand): Promise<ServerProcess> {
+  mkdirSync(path.dirname(server.logFile), { recursive: true });
+  const logStart = await sizeOf(server.logFile);
+  const log = openSync(server.logFile, 'a', 0o600);
   try {
     const child = spawn(server.command, server.args, {
       cwd: server.cwd,
@@ -43,95 +43,124 @@ export function startServer(server: ServerCommand): StartedServer {
       stdio: ['ignore', log, log],
       ...server.user,
     });
-    const exited = new Promise<number | string>((resolve) => {
-      child.once('error', (error) => resolve(error.message));
-      child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
     });
+    // Later errors (of a signal) have nobody to hear them and must not end this process.
+    child.on('error', () => undefined);
     child.unref();
     const pid = child.pid ?? 0;
-    return { pid, startedAt: startTimeOf(pid) ?? '', exited };
+    // One that has died already has no start time; its exit is then seen by whoever waits for it.
+    return { pid, startTime: (await startTimeOf(pid)) ?? 'ended', logStart };
   } finally {
     closeSync(log);
   }
 }
 
-/** When a process began; undefined when there is none. A process that has ended but was not waited for counts as none. */
-export function startTimeOf(pid: number): string | undefined {
-  if (pid <= 0) return undefined;
+/** When this process was started, or undefined when there is none (or only its exit status is left). */
+export async function startTimeOf(pid: number): Promise<string | undefined> {
+  if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
+  return process.platform === 'linux' ? startTimeFromProc(pid) : startTimeFromPs(pid);
+}
+
+async function startTimeFromProc(pid: number): Promise<string | undefined> {
   try {
-    if (process.platform !== 'linux') {
-      return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
-    }
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold anything; state is the first field behind it, the start time the 20th.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? undefined : fields[19];
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // The command name stands in parentheses and may hold both spaces and parentheses. After it: field 3 (state), ..., field 22 (start time).
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const ticks = fields[19];
+    if (fields[0] === 'Z' || fields[0] === 'X' || ticks === undefined) return undefined;
+    // Ticks count from boot: the same pid with the same ticks can come again after the next one.
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+    return `${boot.trim()}:${ticks}`;
   } catch {
     return undefined;
   }
 }
 
-export function isAlive({ pid, startedAt }: ProcessId): boolean {
-  return startedAt !== '' && startTimeOf(pid) === startedAt;
+async function startTimeFromPs(pid: number): Promise<string | undefined> {
+  const { code, stdout } = await run('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const line = stdout.trim();
+  if (code !== 0 || line === '' || line.startsWith('Z')) return undefined;
+  return line.replace(/^\S+\s+/, '');
 }
 
-/** Signals the group of a process; false when it has ended. */
-export function signalGroup(id: ProcessId, signal: NodeJS.Signals): boolean {
-  if (!isAlive(id)) return false;
-  try {
-    process.kill(-id.pid, signal);
-    return true;
-  } catch {
-    return false;
-  }
+/** True while this very process runs, not merely one with its pid. */
+export async function isRunning(id: ProcessId): Promise<boolean> {
+  return (await startTimeOf(id.pid)) === id.startTime;
 }
 
-/** Asks a process to end, waits at most `timeoutMs`, then kills its group and waits again. */
-export async function endProcess(id: ProcessId, timeoutMs: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-  if (isAlive(id)) process.kill(id.pid, signal);
-  if (await hasEnded(id, timeoutMs)) return;
-  signalGroup(id, 'SIGKILL');
-  await hasEnded(id, 2_000);
-}
-
-export async function hasEnded(id: ProcessId, timeoutMs: number): Promise<boolean> {
-  const until = Date.now() + timeoutMs;
-  while (isAlive(id)) {
-    if (Date.now() >= until) return false;
-    await sleep(POLL_MS);
+/** Waits until the process has ended; false when it still runs after `timeoutMs`. */
+export async function waitForEnd(id: ProcessId, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (await isRunning(id)) {
+    if (performance.now() >= deadline) return false;
+    await delay(POLL_MS);
   }
   return true;
 }
 
-/** The last lines of a file, for an error's message; empty when there is none. */
-export async function lastLines(file: string, count: number): Promise<string[]> {
-  if (!existsSync(file)) return [];
-  const handle = await open(file);
+/** Sends a signal to the process's group, if it still is that process. */
+export async function signalGroup(id: ProcessId, signal: NodeJS.Signals): Promise<void> {
+  if (await isRunning(id)) kill(-id.pid, signal);
+}
+
+/** Asks the group to end, waits at most `timeoutMs`, then kills it. Does nothing for a process that has ended. */
+export async function stopGroup(id: ProcessId, timeoutMs: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (!(await isRunning(id))) return;
+  kill(-id.pid, signal);
+  if (!(await waitForEnd(id, timeoutMs))) {
+    await signalGroup(id, 'SIGKILL');
+    await waitForEnd(id, KILL_WAIT_MS);
+  }
+  // What the leader left behind. Its pid is not given away while a group has it, and a new leader would have a start time.
+  if ((await startTimeOf(id.pid)) === undefined) kill(-id.pid, 'SIGKILL');
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
   try {
-    const { size } = statSync(file);
-    const length = Math.min(size, TAIL_BYTES);
-    const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.toString('utf8').trimEnd().split('\n').slice(-count);
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** The last lines of a file from byte `from` on, without the line ends; none when there is no such file. Reads at most 64 KiB. */
+export async function lastLines(file: string, count = 20, from = 0): Promise<string[]> {
+  const size = await sizeOf(file);
+  // A log that was rotated meanwhile is shorter than where its lines began.
+  const begin = Math.max(from > size ? 0 : from, size - TAIL_BYTES);
+  if (begin >= size) return [];
+  const handle = await open(file, 'r');
+  try {
+    const buffer = Buffer.alloc(size - begin);
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, begin);
+    const lines = buffer.toString('utf8', 0, bytesRead).split(/\r?\n/);
+    if (lines.at(-1) === '') lines.pop();
+    return lines.slice(-count);
   } finally {
     await handle.close();
   }
 }
 
-/** A port of 127.0.0.1 that nobody listens on: the wished one if it is free. */
-export async function freePort(wished?: number): Promise<number> {
-  if (wished !== undefined && (await canListen(wished)) === wished) return wished;
-  const port = await canListen(0);
-  if (port === undefined) throw new Error('no free port on 127.0.0.1');
-  return port;
+/**
+ * Keeps a log file below about `limitBytes`, with one older generation beside it (`.1`). Copies and truncates, because its writer has it open
+ * to append: lines written in between are lost.
+ */
+export async function rotateLog(file: string, limitBytes: number): Promise<void> {
+  if ((await sizeOf(file)) < limitBytes) return;
+  await copyFile(file, `${file}.1`);
+  await truncate(file, 0);
 }
 
-function canListen(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
-    });
-  });
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
 }
