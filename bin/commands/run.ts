@@ -40,7 +40,7 @@ export async function run(args: string[]): Promise<number> {
       if (app !== undefined) process.send?.({ type: 'stats', ...app.stats() });
     }, STATS_MS);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(0));
-    startStreamApp({ client, topology, serdes, logger, onFatal }).then((started) => {
+    void startStreamApp({ client, topology, serdes, logger, onFatal }).then((started) => {
       app = started;
       process.send?.({ type: 'ready' });
       logger.info({ epoch: topology.epoch }, 'running');
