@@ -1,9 +1,8 @@
 /** The local parts of one run: all started at once, taken over from a starter that was killed, started again when one ends. */
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endProcess, hasEnded, isAlive, signalGroup } from '../parts/process.ts';
 import type { Part, PartName, RunningPart } from '../parts/part.ts';
+import { ended, endProcess, isAlive, signalGroup } from './identity.ts';
 import type { Progress } from './progress.ts';
 import type { RestartPolicy } from './roles.ts';
 import type { ProcessEntry, RunFile } from './run-file.ts';
@@ -17,8 +16,6 @@ export interface PartSpec {
   readonly given?: string | undefined;
   /** Parts whose addresses it needs; all others start at the same time. */
   readonly after?: readonly PartName[];
-  /** How it is asked to end: SIGTERM unless said. */
-  readonly stopSignal?: NodeJS.Signals;
   part(addresses: Addresses): Part;
 }
 
@@ -35,7 +32,7 @@ export interface PartsOptions {
 /** Parts of the same rank end together; Kafka last, since all others write to it. */
 const STOP_ORDER: readonly (readonly PartName[])[] = [['registry'], ['mysql', 'postgres'], ['kafka']];
 const WATCH_MS = 1_000;
-const CONNECT_MS = 1_000;
+const END_MS = 5_000;
 
 interface Kept {
   readonly spec: PartSpec;
@@ -95,49 +92,55 @@ export class LocalParts {
   ): Promise<string> {
     const { progress } = this.#options;
     if (spec.given !== undefined) {
-      if (entry !== undefined) await this.#end(entry, spec.stopSignal);
+      if (entry !== undefined) await this.#end(entry);
       progress.ready(spec.name, `at ${withoutPassword(spec.given)} (given)`);
       return spec.given;
     }
     const needs = await addresses(spec.after ?? []);
-    const left = entry === undefined ? undefined : await this.#takeOver(spec, entry);
+    const part = spec.part(needs);
+    const left = entry === undefined ? undefined : await this.#takeOver(spec, part, entry);
     if (left !== undefined) {
       progress.ready(spec.name, `runs since ${entry?.since ?? '?'} at ${left.address}: taken over`);
       return left.address;
     }
-    const running = await spec.part(needs).start(this.#context(spec.name));
+    const running = await part.start(this.#context(spec.name));
     this.#keep(spec, running);
     progress.ready(spec.name, `at ${running.address}`);
     return running.address;
   }
 
   /** What a killed starter has left: ours again when it answers, ended when it does not. */
-  async #takeOver(spec: PartSpec, entry: ProcessEntry): Promise<RunningPart | undefined> {
-    const { address, ports, pid, startedAt } = entry;
-    if (address !== undefined && isAlive(entry) && (await answers(address))) {
-      const running = { name: spec.name, address, ports: ports ?? {}, process: { pid, startedAt } };
-      this.#keep(spec, running, entry.since);
-      return running;
+  async #takeOver(spec: PartSpec, part: Part, entry: ProcessEntry): Promise<RunningPart | undefined> {
+    try {
+      const running = isAlive(entry) ? await part.adopt(this.#context(spec.name), entry) : undefined;
+      if (running !== undefined) {
+        this.#keep(spec, running, entry.since);
+        return running;
+      }
+    } catch (error) {
+      this.#options.print(
+        `${spec.name} cannot be taken over: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
-    await this.#end(entry, spec.stopSignal);
+    await this.#end(entry);
     return undefined;
   }
 
-  async #end(entry: ProcessEntry, signal: NodeJS.Signals | undefined): Promise<void> {
+  async #end(entry: ProcessEntry): Promise<void> {
     if (isAlive(entry)) this.#options.print(`${entry.name} of an earlier start (pid ${entry.pid}) is ended`);
-    await endProcess(entry, 5_000, signal);
+    await endProcess(entry, 'SIGTERM', END_MS);
     this.#options.runFile.remove(entry.name);
   }
 
   #keep(spec: PartSpec, running: RunningPart, since = new Date().toISOString()): void {
-    const { pid, startedAt } = running.process;
+    const { pid, startTime } = running;
     const earlier = this.#kept.get(spec.name)?.quickFailures ?? 0;
     this.#kept.set(spec.name, { spec, running, since: Date.now(), quickFailures: earlier, busy: false });
     this.#options.runFile.put({
       name: spec.name,
       kind: 'part',
       pid,
-      startedAt,
+      startTime,
       command: spec.name,
       since,
       address: running.address,
@@ -160,7 +163,7 @@ export class LocalParts {
 
   #look(): void {
     for (const kept of this.#kept.values()) {
-      if (kept.busy || this.#abort.signal.aborted || isAlive(kept.running.process)) continue;
+      if (kept.busy || this.#abort.signal.aborted || isAlive(kept.running)) continue;
       kept.busy = true;
       void this.#again(kept);
     }
@@ -214,32 +217,17 @@ export class LocalParts {
   async #stopOne(name: PartName, deadline: number): Promise<void> {
     const kept = this.#kept.get(name);
     if (kept === undefined) return;
-    await endProcess(kept.running.process, Math.max(0, deadline - Date.now()), kept.spec.stopSignal);
+    await kept.running.stop(Math.max(0, deadline - Date.now()));
     this.#options.runFile.remove(name);
   }
 
   /** Ends the groups of all at once. */
   async kill(): Promise<void> {
     this.beginStop();
-    const running = [...this.#kept.values()].map((kept) => kept.running.process);
+    const running = [...this.#kept.values()].map((kept) => kept.running);
     for (const id of running) signalGroup(id, 'SIGKILL');
-    await Promise.all(running.map((id) => hasEnded(id, 1_000)));
+    await Promise.all(running.map((id) => ended(id, 1_000)));
   }
-}
-
-/** Whether something listens at `host:port` or at the host and port of a URL. */
-export function answers(address: string): Promise<boolean> {
-  const { hostname, port } = new URL(address.includes('://') ? address : `tcp://${address}`);
-  return new Promise((resolve) => {
-    const socket = connect({ host: hostname, port: Number(port) });
-    const end = (open: boolean): void => {
-      socket.destroy();
-      resolve(open);
-    };
-    socket.setTimeout(CONNECT_MS, () => end(false));
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-  });
 }
 
 /** An address fit for a screen or a log. */

@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasEnded, lastLines, type ProcessId, signalGroup, startTimeOf } from '../parts/process.ts';
+import { ended, type Identity, identityOf, signalGroup } from './identity.ts';
+import { lastLines, logSize } from './log-rotation.ts';
 import { parseMessage, type RoleStats, type SimulationDone } from './messages.ts';
 import type { RunFile } from './run-file.ts';
 
@@ -51,12 +52,13 @@ export class Role {
   readonly logFile: string;
   readonly #context: RoleContext;
   #child: ChildProcess | undefined;
-  #id: ProcessId | undefined;
+  #id: Identity | undefined;
   #state: RoleState = 'starting';
   #restarts = 0;
   #quickFailures = 0;
   #timer: NodeJS.Timeout | undefined;
   #stats: RoleStats = {};
+  #logStart = 0;
   readonly #done = Promise.withResolvers<SimulationDone>();
   readonly #failed = Promise.withResolvers<Error>();
 
@@ -92,6 +94,7 @@ export class Role {
   start(): void {
     const { name, command, env } = this.spec;
     mkdirSync(this.#context.logDir, { recursive: true });
+    this.#logStart = logSize(this.logFile);
     // Appending: rotation empties the file under the running role.
     const log = openSync(this.logFile, 'a');
     const started = Date.now();
@@ -107,7 +110,7 @@ export class Role {
     });
     child.once('exit', (code, signal) => this.#onEnd(started, signal ?? `exit code ${code ?? '?'}`, code));
     if (child.pid === undefined) return;
-    this.#id = { pid: child.pid, startedAt: startTimeOf(child.pid) ?? '' };
+    this.#id = identityOf(child.pid);
     this.#context.runFile.put({
       name,
       kind: 'role',
@@ -134,7 +137,7 @@ export class Role {
     const { restart } = this.#context;
     this.#quickFailures = Date.now() - started < restart.quickMs ? this.#quickFailures + 1 : 1;
     if (code === EXIT_CONFIG || this.#quickFailures >= restart.maxQuickFailures) {
-      void this.#giveUp(
+      this.#giveUp(
         code === EXIT_CONFIG ? 'it refuses its configuration' : `${this.#quickFailures} quick failures`,
         how,
       );
@@ -147,10 +150,10 @@ export class Role {
     this.#timer = setTimeout(() => this.start(), delay);
   }
 
-  async #giveUp(why: string, how: string): Promise<void> {
+  #giveUp(why: string, how: string): void {
     this.#state = 'failed';
     const { name } = this.spec;
-    const lines = await lastLines(this.logFile, TAIL_LINES);
+    const lines = lastLines(this.logFile, TAIL_LINES, this.#logStart);
     const error = new Error(`${name} is given up: ${why}, at last ${how}`);
     this.#context.print([error.message, ...lines.map((line) => `  | ${line}`), `  log: ${this.logFile}`].join('\n'));
     this.#failed.resolve(error);
@@ -163,10 +166,10 @@ export class Role {
     if (this.#state !== 'failed') this.#state = 'stopped';
     if (child === undefined || id === undefined) return;
     child.kill('SIGTERM');
-    if (!(await hasEnded(id, deadline - Date.now()))) {
+    if (!(await ended(id, deadline - Date.now()))) {
       this.#context.print(`${this.spec.name} does not end: killed`);
       signalGroup(id, 'SIGKILL');
-      await hasEnded(id, 1_000);
+      await ended(id, 1_000);
     }
     this.#context.runFile.remove(this.spec.name);
   }

@@ -1,18 +1,18 @@
 /** One starter per data directory, also when two begin in the same moment. */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAlive, type ProcessId, startTimeOf } from '../parts/process.ts';
+import { type Identity, identityOf, isAlive } from './identity.ts';
 
 const LOCK = 'starter.lock';
 
-export type LockOutcome = { readonly held: true; release(): void } | { readonly held: false; readonly by: ProcessId };
+export type LockOutcome = { readonly held: true; release(): void } | { readonly held: false; readonly by: Identity };
 
 /** Takes the lock, or says who has it. A lock whose holder has ended is taken over. */
 export function lockStarter(dir: string): LockOutcome {
   mkdirSync(dir, { recursive: true });
   const file = join(dir, LOCK);
   const draft = `${file}.${process.pid}`;
-  const own = { pid: process.pid, startedAt: startTimeOf(process.pid) ?? '' } satisfies ProcessId;
+  const own = identityOf(process.pid);
   try {
     writeFileSync(draft, JSON.stringify(own));
     for (;;) {
@@ -34,7 +34,7 @@ export function lockStarter(dir: string): LockOutcome {
 }
 
 /** Takes a dead holder's lock away. Another starter may have done so and locked in between: then its lock is put back, and it is returned. */
-function moveAside(dir: string): ProcessId | undefined {
+function moveAside(dir: string): Identity | undefined {
   const file = join(dir, LOCK);
   const aside = `${file}.stale-${process.pid}`;
   try {
@@ -51,17 +51,17 @@ function moveAside(dir: string): ProcessId | undefined {
 }
 
 /** The starter that runs on this directory now. */
-export function lockHolder(dir: string): ProcessId | undefined {
+export function lockHolder(dir: string): Identity | undefined {
   return holderIn(join(dir, LOCK));
 }
 
-function holderIn(file: string): ProcessId | undefined {
+function holderIn(file: string): Identity | undefined {
   try {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof parsed !== 'object' || parsed === null) return undefined;
-    const { pid, startedAt } = parsed as Partial<ProcessId>;
-    if (typeof pid !== 'number' || typeof startedAt !== 'string') return undefined;
-    return isAlive({ pid, startedAt }) ? { pid, startedAt } : undefined;
+    const { pid, startTime } = parsed as Partial<Identity>;
+    if (typeof pid !== 'number' || typeof startTime !== 'string') return undefined;
+    return isAlive({ pid, startTime }) ? { pid, startTime } : undefined;
   } catch {
     return undefined;
   }
