@@ -101,7 +101,10 @@ export class AppProgress {
   /** Records that are acknowledged but whose transaction has no marker yet: they are part of what was committed, or will be aborted. */
   async #transactions(): Promise<string | undefined> {
     const ledger = { topic: ledgerTopicOf(this.#topology.app), partition: 0 };
-    const partitions = [...this.#inputs, ...this.#outputs, ledger];
+    // Kafka refuses to be asked twice for one partition: a repartition topic is an input and an output.
+    const partitions = [
+      ...new Map([...this.#inputs, ...this.#outputs, ledger].map((each) => [idOf(each), each] as const)).values(),
+    ];
     const stable = await this.#admin.offsets(partitions, { committed: true });
     const high = await this.#admin.offsets(partitions, { committed: false });
     const open = partitions.filter((_, i) => stable[i]?.end !== high[i]?.end).map(idOf);
