@@ -194,13 +194,13 @@ class Run {
   /** A part or role that is given up ends a bounded run; a long run goes on without it, and says so. */
   #givenUp(): Promise<number> {
     const { promise, resolve } = Promise.withResolvers<number>();
-    for (const failed of [this.#parts.failed, ...this.#roles.map((role) => role.failed)]) {
-      void failed.then((error) => {
-        this.#failed = true;
-        if (this.#options.work !== undefined) resolve(1);
-        else this.#print(`${error.message}. The others go on; Ctrl-C ends them.`);
-      });
-    }
+    const watch = async (failed: Promise<Error>): Promise<void> => {
+      const error = await failed;
+      this.#failed = true;
+      if (this.#options.work !== undefined) resolve(1);
+      else this.#print(`${error.message}. The others go on; Ctrl-C ends them.`);
+    };
+    for (const failed of [this.#parts.failed, ...this.#roles.map((role) => role.failed)]) void watch(failed);
     return promise;
   }
 

@@ -1,0 +1,83 @@
+/** `--docker`: Kafka, MariaDB and PostgreSQL by Docker Compose, on ports of 127.0.0.1. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { ConfigError } from '#topology';
+import { freePort } from './free-port.ts';
+import type { Addresses } from './parts.ts';
+import type { Containers } from './supervise.ts';
+
+const UP_MS = 10 * 60_000;
+const run = promisify(execFile);
+
+/** Two clones side by side, and a bounded run beside a long one, have containers and volumes of their own. */
+export function projectOf(dir: string): string {
+  return `sluice-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`;
+}
+
+/** The services of a compose file. `ports`: those of the last start. */
+export function composeContainers(
+  file: string,
+  dir: string,
+  ports: Readonly<Record<string, number>>,
+  fresh: boolean,
+): Containers {
+  const project = projectOf(dir);
+  const compose = ['compose', '-p', project, '-f', file];
+  return {
+    project,
+    file,
+    async up(signal, print) {
+      await requireCompose();
+      if (fresh) await removeContainers(file, dir);
+      const [kafka, mysql, postgres] = [
+        await freePort(ports['kafka']),
+        await freePort(ports['mysql']),
+        await freePort(ports['postgres']),
+      ];
+      print(`Docker Compose starts Kafka, MariaDB and PostgreSQL as ${project} (the first time it fetches the images)`);
+      const env = {
+        ...process.env,
+        SLUICE_DOCKER_KAFKA_PORT: String(kafka),
+        SLUICE_DOCKER_MYSQL_PORT: String(mysql),
+        SLUICE_DOCKER_POSTGRES_PORT: String(postgres),
+      };
+      await run('docker', [...compose, 'up', '-d', '--wait'], { env, signal, timeout: UP_MS }).catch((error: Error) => {
+        throw new ConfigError('SLC_PART_START', `docker compose up failed: ${error.message}`, {
+          hint: `docker ${compose.join(' ')} logs`,
+          cause: error,
+        });
+      });
+      const addresses: Addresses = {
+        kafka: `127.0.0.1:${kafka}`,
+        mysql: `mysql://root@127.0.0.1:${mysql}/shop`,
+        postgres: `postgres://postgres:sluice@127.0.0.1:${postgres}/sluice`,
+      };
+      return addresses;
+    },
+    async stop(timeoutMs) {
+      const seconds = Math.max(1, Math.floor(timeoutMs / 1_000) - 1);
+      await run('docker', [...compose, 'stop', '-t', String(seconds)], { timeout: timeoutMs + 5_000 }).catch(
+        () => undefined,
+      );
+    },
+  };
+}
+
+/** Removes the containers of a run with their volumes; does nothing where there is no Docker. */
+export async function removeContainers(file: string, dir: string): Promise<void> {
+  const args = ['compose', '-p', projectOf(dir), '-f', file, 'down', '--volumes'];
+  await run('docker', args, { timeout: UP_MS }).catch(() => undefined);
+}
+
+async function requireCompose(): Promise<void> {
+  try {
+    await run('docker', ['compose', 'version'], { timeout: 15_000 });
+    await run('docker', ['info'], { timeout: 15_000 });
+  } catch (error) {
+    throw new ConfigError('SLC_PART_MISSING', '--docker needs a running Docker with Compose v2', {
+      hint: 'install Docker Engine and the plugin docker-compose-plugin, start it, and see that `docker info` answers; or run without --docker',
+      cause: error,
+    });
+  }
+}
