@@ -22,6 +22,7 @@ export interface SinkRunnerLimits extends SinkBatchLimits {
   readonly sessionTimeoutMs: number;
 }
 
+/** Limits that suit a database. */
 export const DEFAULT_SINK_LIMITS: SinkRunnerLimits = {
   maxRecords: 5_000,
   maxBytes: 4 * 2 ** 20,

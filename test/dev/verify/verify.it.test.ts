@@ -161,7 +161,7 @@ describe('verify', () => {
     await assert.rejects(answer, (error) => {
       assert.ok(error instanceof SluiceError);
       assert.equal(error.code, 'SLC_VERIFY_DEADLINE');
-      assert.match(error.message, /bronze\.app\.pageviews-3 at 0 of 1/);
+      assert.match(error.message, /bronze\.app\.pageviews-3 at \d+ of \d+/);
       return true;
     });
   });
