@@ -1,0 +1,203 @@
+/** App events: visitors view pages and register. A stated share is out of order, late, invalid or sent twice. */
+import type { BronzeAppPageviews, BronzeAppRegistrations } from '#schemas';
+import { COUNTRIES, ENTRIES, type Entry, MAIL_HOSTS, OTHER_PAGES } from './catalog.ts';
+import type { Random } from './random.ts';
+import { popularItem, someUser, type User, type World } from './world.ts';
+
+export type InvalidReason = 'wrong-type' | 'missing-field' | 'unknown-event' | 'too-far-ahead';
+export type EventFlag = 'valid' | 'late' | `invalid:${InvalidReason}` | 'duplicate' | 'out-of-order';
+
+/** An event as it goes to the collector. */
+export interface SimEvent {
+  readonly id: string;
+  /** What it says it is. */
+  readonly kind: string;
+  /** Where it belongs; null where no topic knows it. */
+  readonly topic: string | null;
+  /** Event time, ms. */
+  readonly at: number;
+  /** What the sender's time was when it was made, ms: nothing that is sent later is made earlier. */
+  readonly base: number;
+  readonly flag: EventFlag;
+  /** JSON. */
+  readonly body: string;
+}
+
+type Properties = Omit<BronzeAppPageviews, 'receivedAt'> | Omit<BronzeAppRegistrations, 'receivedAt'>;
+
+interface Visitor {
+  readonly user: User | undefined;
+  readonly anonymousId: string;
+  readonly sessionId: string | null;
+  readonly entry: Entry;
+  pages: number;
+  entered: boolean;
+}
+
+/** Shares of all events. */
+export const SHARES = { outOfOrder: 0.02, late: 0.005, invalid: 0.01, duplicate: 0.005 } as const;
+/** An out-of-order event is at most this much older than the sender's time: less than the topic's outOfOrderness. */
+export const MAX_BACK_MS = 50_000;
+/** A late one is this much older: the topic's outOfOrderness and 2 to 30 minutes. */
+export const LATE_BACK_MS = [60_000 + 2 * 60_000, 60_000 + 30 * 60_000] as const;
+/** Beyond the wall clock by more than the topic's maxAhead. */
+const AHEAD_MS = [2 * 3_600_000, 48 * 3_600_000] as const;
+/** A duplicate is sent at most this many events after its original, which keeps it within outOfOrderness. */
+const MAX_DUPLICATE_DISTANCE = 20;
+const VISITORS = 50;
+const MAX_NEW_USERS = 100;
+const REGISTRATIONS = 0.05;
+const INVALID: readonly [InvalidReason, ...InvalidReason[]] = ['wrong-type', 'missing-field', 'unknown-event', 'too-far-ahead']; // prettier-ignore
+
+export class EventSource {
+  readonly #random: Random;
+  readonly #world: World;
+  readonly #visitors: Visitor[] = [];
+  /** Users of whom no registration has been sent yet. */
+  readonly #newUsers: User[] = [];
+  /** Events to be sent again, with the number of events until then. */
+  #again: { readonly event: SimEvent; wait: number }[] = [];
+
+  constructor(random: Random, world: World) {
+    this.#random = random;
+    this.#world = world;
+  }
+
+  /** A user has been made: the app will say so. */
+  registered(user: User): void {
+    if (this.#newUsers.length < MAX_NEW_USERS) this.#newUsers.push(user);
+  }
+
+  /** The next event at the sender's time `base`; `wall` = now. The numbers drawn do not depend on the times. */
+  next(base: number, wall: number): SimEvent {
+    for (const one of this.#again) one.wait--;
+    const due = this.#again.findIndex((one) => one.wait <= 0);
+    if (due >= 0) {
+      const [repeat] = this.#again.splice(due, 1);
+      if (repeat !== undefined) return { ...repeat.event, base, flag: 'duplicate' };
+    }
+    const event = this.#fresh(base, wall);
+    // A late or invalid event stays what it is when it is sent twice: only good ones are repeated, so a few more of them.
+    const repeats = this.#random.chance(SHARES.duplicate / (1 - SHARES.late - SHARES.invalid - SHARES.outOfOrder));
+    const wait = this.#random.int(1, MAX_DUPLICATE_DISTANCE);
+    if (repeats && event.flag === 'valid') this.#again.push({ event, wait });
+    return event;
+  }
+
+  #fresh(base: number, wall: number): SimEvent {
+    const random = this.#random;
+    const isRegistration = random.chance(REGISTRATIONS);
+    const id = random.uuid();
+    const draw = random.next();
+    const back = random.next();
+    const reason = random.pick(INVALID);
+    const flag = flagOf(draw, reason);
+    const at = timeOf(flag, base, wall, back);
+    const properties = isRegistration ? this.#registration(id, at) : this.#pageview(id, at);
+    const kind = isRegistration ? 'registration' : 'pageview';
+    const sent = { event: kind, properties };
+    const broken = flag.startsWith('invalid:') ? spoil(sent, reason) : sent;
+    return {
+      id,
+      kind: broken.event,
+      topic: broken.event === kind ? `bronze.app.${kind}s` : null,
+      at,
+      base,
+      flag,
+      body: JSON.stringify(broken),
+    };
+  }
+
+  #pageview(eventId: string, occurredAt: number): Properties {
+    const random = this.#random;
+    const visitor = this.#visitor();
+    const item = popularItem(random, this.#world);
+    const other = random.pick(OTHER_PAGES);
+    const showsItem = random.chance(0.85) && item !== undefined;
+    const query = visitor.entered ? '' : visitor.entry.query;
+    visitor.entered = true;
+    visitor.pages--;
+    return {
+      eventId,
+      userId: visitor.user?.id ?? null,
+      anonymousId: visitor.anonymousId,
+      sessionId: visitor.sessionId,
+      occurredAt,
+      url: showsItem ? `/items/${item.id}${query}` : other,
+      itemId: showsItem ? item.id : null,
+      channel: visitor.entry.channel,
+      referrer: visitor.entry.referrer,
+    };
+  }
+
+  #registration(eventId: string, occurredAt: number): Properties {
+    const random = this.#random;
+    const visitor = this.#visitor();
+    const country = random.pick(COUNTRIES);
+    const email = `new.${random.uint32().toString(36)}@${random.pick(MAIL_HOSTS)}`;
+    const user = this.#newUsers.shift();
+    return {
+      eventId,
+      userId: user?.id ?? null,
+      anonymousId: visitor.anonymousId,
+      sessionId: visitor.sessionId,
+      occurredAt,
+      email: user === undefined ? email : user.email,
+      country: user === undefined ? country : user.country,
+      channel: visitor.entry.channel,
+    };
+  }
+
+  /** One of those who are in the shop; who has seen enough goes and another one comes. */
+  #visitor(): Visitor {
+    const random = this.#random;
+    const place = random.int(0, VISITORS - 1);
+    const found = this.#visitors[place];
+    if (found !== undefined && found.pages > 0) return found;
+    const user = someUser(random, this.#world);
+    const isKnown = random.chance(0.55);
+    const visitor: Visitor = {
+      user: isKnown ? user : undefined,
+      anonymousId: `anon-${random.uint32().toString(36)}`,
+      sessionId: random.chance(0.1) ? null : random.uuid(),
+      entry: random.pick(ENTRIES),
+      pages: random.int(1, 12),
+      entered: false,
+    };
+    this.#visitors[place] = visitor;
+    return visitor;
+  }
+}
+
+function flagOf(draw: number, reason: InvalidReason): EventFlag {
+  let bound: number = SHARES.outOfOrder;
+  if (draw < bound) return 'out-of-order';
+  if (draw < (bound += SHARES.late)) return 'late';
+  if (draw < bound + SHARES.invalid) return `invalid:${reason}`;
+  return 'valid';
+}
+
+function timeOf(flag: EventFlag, base: number, wall: number, draw: number): number {
+  if (flag === 'out-of-order') return base - 1 - Math.floor(draw * MAX_BACK_MS);
+  if (flag === 'late') return base - between(LATE_BACK_MS, draw);
+  if (flag === 'invalid:too-far-ahead') return wall + between(AHEAD_MS, draw);
+  return base;
+}
+
+function between([low, high]: readonly [number, number], draw: number): number {
+  return Math.floor(low + draw * (high - low));
+}
+
+function spoil(
+  sent: { event: string; properties: Properties },
+  reason: InvalidReason,
+): { event: string; properties: object } {
+  const { event, properties } = sent;
+  if (reason === 'unknown-event') return { event: 'cart_opened', properties };
+  if (reason === 'wrong-type') return { event, properties: { ...properties, anonymousId: 42 } };
+  if (reason === 'missing-field') {
+    const { occurredAt: _gone, ...rest } = properties;
+    return { event, properties: rest };
+  }
+  return sent;
+}
