@@ -1,70 +1,99 @@
-/** What the collector is told and tells. */
-import type { Clock, KafkaClient, Logger, Schema, SerdeFactory } from '#topology';
+/** What the event collector is told and tells. */
+import type { KafkaClient, Logger, SerdeFactory } from '#topology';
 
-/** An event's topic; its record has the fields eventId, occurredAt (ms) and receivedAt (ms). */
+/** A topic of app events as its declaration has it: an origin topic whose values are records with eventId, occurredAt and receivedAt. */
 export interface EventTopic {
   readonly name: string;
   readonly partitions: number;
-  readonly value: Schema<unknown>;
-  /** Of the topic's clock, ms: hints say the time reached minus this. */
-  readonly outOfOrdernessMs: number;
-  /** An event further ahead of the wall clock than this is refused, ms. */
-  readonly maxAheadMs: number;
+  readonly cleanup: 'delete' | 'compact';
+  readonly value: { readonly name: string; readonly definition: object };
+  readonly origin: { readonly outOfOrdernessMs: number; readonly maxAheadMs: number } | undefined;
 }
 
-/** Options of `createCollector`. Port 0: any that is free. */
-export interface CollectorOptions {
-  readonly client: KafkaClient;
+/** Limits of the collector. What is beyond them is refused before anything is written. */
+export interface CollectorLimits {
+  /** Of a request's body. Default 1 MiB. */
+  readonly bodyBytes: number;
+  /** Of one event as JSON. Default 64 KiB. */
+  readonly eventBytes: number;
+  /** In one request. Default 500. */
+  readonly eventsPerRequest: number;
+  /** Requests being received or waiting for Kafka. Default 512. */
+  readonly requestsInFlight: number;
+  /** Bodies of the requests in flight. Default 32 MiB. */
+  readonly bytesInFlight: number;
+  /** How long a request waits for Kafka before it is answered with 503, ms. Default 10,000. */
+  readonly answerMs: number;
+  /** How long an event waits for others to share its Kafka transaction, ms. Default 10. */
+  readonly lingerMs: number;
+  /** Records after which a transaction waits for no more. Default 500. */
+  readonly recordsPerTransaction: number;
+  /** How long a request may take to arrive, ms. Default 30,000. */
+  readonly receiveMs: number;
+}
+
+/** Where the time comes from that the collector says it has reached. */
+export type ClockSource = 'wall' | 'sender';
+
+/** Options of `createHttpCollector`. */
+export interface HttpCollectorOptions {
+  readonly kafka: KafkaClient;
   readonly serdes: SerdeFactory;
-  readonly logger: Logger;
-  /** Topic by the name that senders give in `event`. Topics must be there, and `<topic>.dlq` and `unknownTopic` too. */
+  /** Topic of each event name, as in {"event": "pageview", ...}. */
   readonly events: Readonly<Record<string, EventTopic>>;
-  /** Dead letters of events that no topic knows. */
-  readonly unknownTopic: string;
-  /** Any of these opens the door: `authorization: Bearer <key>` or `x-api-key: <key>`. */
+  /** Where events with an unknown name go. */
+  readonly unknownEventsTopic: string;
+  /** Keys that senders may present. Never empty. */
   readonly keys: readonly string[];
+  /** 0 = any free port. */
   readonly port: number;
   /** Default 127.0.0.1. */
   readonly host?: string;
-  /** Names the hints and the transactional id `sluice-<name>`. Default `collector`. */
+  /** 'wall': this machine's clock, or header x-sluice-clock while senders set it. 'sender': that header only. Default 'wall'. */
+  readonly clock?: ClockSource;
+  /** Names the hints and the transactional id `sluice-<name>`. Default 'collector'. */
   readonly name?: string;
-  /** Whose time hints tell: 'wall' (a sender's while it says its own), or only what senders say in `x-sluice-clock`. Default 'wall'. */
-  readonly timeOf?: 'wall' | 'sender';
-  readonly clock?: Clock;
+  readonly logger: Logger;
   readonly limits?: Partial<CollectorLimits>;
+  /** Time between hints, ms. Default 250. */
+  readonly hintMs?: number;
+  /** Called at most once, after `start` has resolved, when a person has to mend something. */
+  readonly onFatal?: (error: Error) => void;
 }
 
-/** Limits. */
-export interface CollectorLimits {
-  readonly bodyBytes: number;
-  readonly eventsPerRequest: number;
-  readonly eventBytes: number;
-  /** Accepted and not yet acknowledged by Kafka: beyond it requests get 429. */
-  readonly queuedEvents: number;
-  /** A batch waits this long for others, ms. */
-  readonly lingerMs: number;
-  /** A request is answered 503 when Kafka has not acknowledged within this time, ms. */
-  readonly ackMs: number;
-  readonly hintMs: number;
+/** What the collector has done so far. */
+export interface HttpCollectorStats {
+  /** Events committed to Kafka by this process, per event name. */
+  readonly accepted: Readonly<Record<string, number>>;
+  /** Events committed to dead-letter topics. */
+  readonly rejected: number;
+  /** What it waits for, undefined while it runs. */
+  readonly waitingFor: string | undefined;
 }
 
-/** Default limits. */
-export const COLLECTOR_LIMITS: CollectorLimits = {
-  bodyBytes: 2 ** 20,
-  eventsPerRequest: 500,
-  eventBytes: 64 * 1_024,
-  queuedEvents: 20_000,
-  lingerMs: 5,
-  ackMs: 20_000,
-  hintMs: 250,
-};
-
-/** A running collector. */
-export interface Collector {
-  /** Serves from the time this resolves. Waits, saying so, while Kafka is away. ConfigError SLC_COLLECTOR_PORT when the port is in use. */
+/** A collector. */
+export interface HttpCollector {
+  /**
+   * Takes the port, then waits with backoff, and a log line saying for what, until Kafka and the registry are there; until then requests are
+   * answered with 503. Rejects with ConfigError SLC_COLLECTOR_PORT when the port is taken, or another ConfigError that a person has to mend.
+   */
   start(): Promise<void>;
-  /** Writes what it has accepted, answers, ends: within seconds. */
+  /** Refuses new requests, commits what was received, closes everything, within 5 s. Safe to call at any time, also twice. */
   stop(): Promise<void>;
-  readonly port: number;
-  stats(): { readonly accepted: number; readonly rejected: number };
+  stats(): HttpCollectorStats;
+  /** The port taken, once `start` has listened. */
+  readonly port: number | undefined;
 }
+
+/** Defaults of `CollectorLimits`. */
+export const DEFAULT_LIMITS: CollectorLimits = {
+  bodyBytes: 2 ** 20,
+  eventBytes: 64 * 2 ** 10,
+  eventsPerRequest: 500,
+  requestsInFlight: 512,
+  bytesInFlight: 32 * 2 ** 20,
+  answerMs: 10_000,
+  lingerMs: 10,
+  recordsPerTransaction: 500,
+  receiveMs: 30_000,
+};
