@@ -15,13 +15,8 @@ export function projectOf(dir: string): string {
   return `sluice-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`;
 }
 
-/** The services of a compose file. `ports`: those of the last start. */
-export function composeContainers(
-  file: string,
-  dir: string,
-  ports: Readonly<Record<string, number>>,
-  fresh: boolean,
-): Containers {
+/** The services of a compose file. `fresh`: with empty volumes. */
+export function composeContainers(file: string, dir: string, fresh: boolean): Containers {
   const project = projectOf(dir);
   const compose = ['compose', '-p', project, '-f', file];
   return {
@@ -30,11 +25,7 @@ export function composeContainers(
     async up(signal, print) {
       await requireCompose();
       if (fresh) await removeContainers(file, dir);
-      const [kafka, mysql, postgres] = [
-        await freePort(ports['kafka']),
-        await freePort(ports['mysql']),
-        await freePort(ports['postgres']),
-      ];
+      const [kafka, mysql, postgres] = await Promise.all([freePort(), freePort(), freePort()]);
       print(`Docker Compose starts Kafka, MariaDB and PostgreSQL as ${project} (the first time it fetches the images)`);
       const env = {
         ...process.env,

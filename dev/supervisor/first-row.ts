@@ -1,6 +1,6 @@
 /** When does the first new row of gold stand in PostgreSQL? */
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import { Client, escapeIdentifier } from 'pg';
 
 const EVERY_MS = 250;
 const QUERY_MS = 5_000;
@@ -19,7 +19,7 @@ export async function firstGoldRow(connectionString: string, signal: AbortSignal
 
 /** A text that changes with the rows: tables with the newest offset of each partition; tables without rows are left out. */
 async function goldState(connectionString: string): Promise<string> {
-  const client = new pg.Client({
+  const client = new Client({
     connectionString,
     connectionTimeoutMillis: QUERY_MS,
     query_timeout: QUERY_MS,
@@ -32,7 +32,7 @@ async function goldState(connectionString: string): Promise<string> {
     );
     let state = '';
     for (const { name } of tables) {
-      const table = `gold.${pg.escapeIdentifier(name)}`;
+      const table = `gold.${escapeIdentifier(name)}`;
       const { rows } = await client.query<{ tops: string | null }>(
         `select string_agg(p || ':' || top, ',' order by p) as tops from (select _partition as p, max(_offset) as top from ${table} group by _partition) t`,
       );

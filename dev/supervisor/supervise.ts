@@ -26,12 +26,12 @@ export interface Work {
   readonly addresses: Addresses;
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  role(name: string): Role;
-  print(line: string): void;
+  readonly role: (name: string) => Role;
+  readonly print: (line: string) => void;
   /** Ends the live view: what follows writes to the terminal itself. */
-  quiet(): void;
+  readonly quiet: () => void;
   /** Makes a process known that was started for the work, so that it is ended with the roles. */
-  started(entry: ProcessEntry): void;
+  readonly started: (entry: ProcessEntry) => void;
 }
 
 export interface SuperviseOptions {

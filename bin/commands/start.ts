@@ -1,0 +1,153 @@
+/** `npm start`: the local parts, the roles, and a live view until Ctrl-C; `--seconds N`: a run on data of its own, verified at its end. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ConfigError } from '#topology';
+import { prepareShop } from '../../dev/supervisor/databases.ts';
+import { composeContainers } from '../../dev/supervisor/docker.ts';
+import { firstGoldRow } from '../../dev/supervisor/first-row.ts';
+import { freePort } from '../../dev/supervisor/free-port.ts';
+import { endProcess, identityOf } from '../../dev/supervisor/identity.ts';
+import {
+  CACHE_DIR,
+  COMPOSE_FILE,
+  diskBytes,
+  partSpecs,
+  requirePrerequisites,
+  roleCommand,
+  ROOT,
+  RUN_DIRS,
+} from '../../dev/supervisor/local-run.ts';
+import type { Addresses } from '../../dev/supervisor/parts.ts';
+import type { RoleSpec } from '../../dev/supervisor/roles.ts';
+import { supervise, type Work } from '../../dev/supervisor/supervise.ts';
+
+export const help = `sluice start [--seconds N] [--rate X] [--seed N] [--no-simulator] [--docker]
+  Starts the local parts that have no address in the environment or .env, then sources, stages, sinks and the simulator. Ctrl-C ends all.
+  --seconds N: on data of its own, N seconds of dense traffic; then verifies every table; exit code 0 only if all is right.
+  --rate X: X times the traffic. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.`;
+
+const OPTIONS = {
+  seconds: { type: 'string' },
+  rate: { type: 'string' },
+  seed: { type: 'string' },
+  'no-simulator': { type: 'boolean', default: false },
+  docker: { type: 'boolean', default: false },
+} as const;
+const MIN_ROWS = 20;
+const VERIFY_END_MS = 2_000;
+
+type Environment = Readonly<Record<string, string>>;
+
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  const simulatorArgs = (['seconds', 'rate', 'seed'] as const).flatMap((name) => numberArgs(name, values[name]));
+  const bounded = values.seconds !== undefined;
+  if (bounded && values['no-simulator'])
+    throw new ConfigError('SLC_CONFIG_OPTION', '--seconds is a run of the simulator: not with --no-simulator');
+  const dir = bounded ? RUN_DIRS.bounded : RUN_DIRS.long;
+  const parts = partSpecs(process.env);
+  const containers = values.docker ? composeContainers(COMPOSE_FILE, dir, bounded) : undefined;
+  if (containers === undefined) await requirePrerequisites(parts);
+  // A terminal that is gone must not end the run before it has stopped its servers.
+  process.stdout.on('error', () => undefined);
+  return await supervise({
+    dir,
+    fresh: bounded,
+    cacheDir: CACHE_DIR,
+    diskBytes: diskBytes(process.env['SLUICE_DISK']),
+    parts,
+    containers,
+    output: {
+      isTTY: process.stdout.isTTY,
+      columns: process.stdout.columns,
+      write: (text) => void process.stdout.write(text),
+    },
+    environment: (addresses, ports) => environment(dir, bounded, addresses, ports['collector']?.['http']),
+    prepare: ({ mysql = '' }, signal) => prepareShop(mysql, join(ROOT, 'schemas', 'sql', 'shop.sql'), signal),
+    roles: (env) => roles({ ...inherited(), ...env }, values['no-simulator'] ? undefined : simulatorArgs),
+    beside: tellFirstRow,
+    work: bounded ? boundedWork : undefined,
+  });
+}
+
+function numberArgs(name: string, value: string | undefined): string[] {
+  if (value === undefined) return [];
+  const pattern = name === 'rate' ? /^\d{1,6}(\.\d{1,6})?$/ : /^\d{1,10}$/;
+  if (!pattern.test(value) || (name !== 'seed' && Number(value) === 0))
+    throw new ConfigError('SLC_CONFIG_OPTION', `--${name} ${value} is no number that it can be`);
+  return [`--${name}`, value];
+}
+
+async function environment(
+  dir: string,
+  bounded: boolean,
+  { kafka = '', registry = '', mysql = '', postgres = '' }: Addresses,
+  lastPort: number | undefined,
+): Promise<Environment> {
+  const wished = process.env['SLUICE_COLLECTOR_PORT'];
+  const port = wished === undefined || wished === '' ? await freePort(lastPort) : Number(wished);
+  return {
+    SLUICE_KAFKA: kafka,
+    SLUICE_REGISTRY: registry,
+    SLUICE_MYSQL: mysql,
+    SLUICE_POSTGRES: postgres,
+    SLUICE_COLLECTOR_PORT: String(port),
+    SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
+    SLUICE_DISK: String(diskBytes(process.env['SLUICE_DISK'])),
+    SLUICE_SIM_DIR: join(dir, 'simulator'),
+    ...(bounded && { SLUICE_CLOCK: 'sender' }),
+  };
+}
+
+function inherited(): Environment {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
+function roles(env: Environment, simulatorArgs: readonly string[] | undefined): RoleSpec[] {
+  const role = (name: string, tier: RoleSpec['tier'], args: readonly string[] = []): RoleSpec => ({
+    name,
+    tier,
+    command: roleCommand(name, args),
+    env,
+  });
+  return [
+    role('sources', 'producer'),
+    role('run', 'topology'),
+    role('sinks', 'sink'),
+    ...(simulatorArgs === undefined ? [] : [role('simulate', 'producer', simulatorArgs)]),
+  ];
+}
+
+/** From the command (its process, the installation before it not counted) to the first new row. */
+async function tellFirstRow({ addresses, signal, print }: Work): Promise<void> {
+  if (addresses.postgres === undefined) return;
+  const at = await firstGoldRow(addresses.postgres, signal);
+  if (at === undefined) return;
+  print(`first new gold row in PostgreSQL ${((at - performance.timeOrigin) / 1_000).toFixed(1)} s after the command`);
+}
+
+/** The simulator sends all and ends; then the rows are verified, while sources, stages and sinks still run. */
+async function boundedWork(work: Work): Promise<number> {
+  const { events, changes, manifest } = await work.role('simulate').done;
+  work.quiet();
+  work.print(
+    `simulated ${events} events and ${changes} changes${manifest === undefined ? '' : `, manifest: ${manifest}`}`,
+  );
+  if (work.signal.aborted) return 1;
+  return await verify(work);
+}
+
+function verify({ env, signal, started }: Work): Promise<number> {
+  const [program, ...args] = roleCommand('verify', ['--min-rows', String(MIN_ROWS)]);
+  const child = spawn(program, args, { stdio: 'inherit', detached: true, env: { ...process.env, ...env } });
+  const id = identityOf(child.pid ?? 0);
+  started({ ...id, name: 'verify', kind: 'role', command: 'verify', since: new Date().toISOString() });
+  signal.addEventListener('abort', () => void endProcess(id, 'SIGTERM', VERIFY_END_MS), { once: true });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
