@@ -226,7 +226,7 @@ async function send(
     const values = await open(`${topic}-value`, all[topic]);
     for (const record of records.filter((each) => each.topic === topic)) {
       const key = Buffer.from(keys.serialize(record.key as never));
-      const value = record.value === null ? null : values.serialize(record.value as never);
+      const value = record.value === null ? null : values.serialize(record.value);
       const partition = record.value === null ? record.partition : partitionFor(key, PARTITIONS);
       const id = `${topic}-${partition}`;
       const into = batches.get(id) ?? { topic, partition, batch: new BatchBuilder() };
@@ -241,5 +241,9 @@ async function send(
 async function execute(connectionString: string, sql: string): Promise<void> {
   const client = new Client({ connectionString });
   await client.connect();
-  await client.query(sql).finally(() => client.end());
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
 }
