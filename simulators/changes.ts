@@ -62,6 +62,22 @@ export class ChangeSource {
   #flag: ChangeFlag = 'valid';
   #base = 0;
 
+  /** Each is empty when there is nobody or nothing that it could happen to. */
+  readonly #makers: Readonly<Record<Kind, () => SimChange[]>> = {
+    purchase: () => this.#buy(1),
+    basket: () => this.#buy(this.#random.int(2, 4)),
+    price: () => this.#prices(1),
+    sale: () => this.#prices(this.#random.int(3, 6)),
+    'user-comes': () => (this.#world.users.length < MANY_USERS ? this.#userComes() : this.#userGoes()),
+    'user-moves': () => this.#userMoves(),
+    'user-goes': () => this.#userGoes(),
+    profile: () => this.#profile(),
+    'purchase-changes': () => this.#purchaseChanges(),
+    'purchase-returns': () => this.#purchaseReturns(),
+    'item-comes': () => this.#itemComes(),
+    'item-goes': () => this.#itemGoes(),
+  };
+
   /** `onUser` hears of each new user. */
   constructor(random: Random, world: World, onUser: (user: User) => void) {
     this.#random = random;
@@ -81,8 +97,8 @@ export class ChangeSource {
     this.#base = base;
     this.#flag = isLate ? 'out-of-order' : 'valid';
     this.#at = isLate ? base - back : base;
-    let changes = this.#make(kind);
-    if (changes.length === 0) changes = this.#make('price');
+    let changes = this.#makers[kind]();
+    if (changes.length === 0) changes = this.#makers.price();
     this.#ahead = changes.length - 1;
     return { base, changes };
   }
@@ -94,36 +110,6 @@ export class ChangeSource {
       if (draw < 0) return kind;
     }
     return 'purchase';
-  }
-
-  /** Empty when there is nobody or nothing that it could happen to. */
-  #make(kind: Kind): SimChange[] {
-    switch (kind) {
-      case 'purchase':
-        return this.#buy(1);
-      case 'basket':
-        return this.#buy(this.#random.int(2, 4));
-      case 'price':
-        return this.#prices(1);
-      case 'sale':
-        return this.#prices(this.#random.int(3, 6));
-      case 'user-comes':
-        return this.#world.users.length < MANY_USERS ? this.#userComes() : this.#userGoes();
-      case 'user-moves':
-        return this.#userMoves();
-      case 'user-goes':
-        return this.#userGoes();
-      case 'profile':
-        return this.#profile();
-      case 'purchase-changes':
-        return this.#purchaseChanges();
-      case 'purchase-returns':
-        return this.#purchaseReturns();
-      case 'item-comes':
-        return this.#itemComes();
-      case 'item-goes':
-        return this.#itemGoes();
-    }
   }
 
   #buy(count: number): SimChange[] {

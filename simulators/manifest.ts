@@ -1,0 +1,70 @@
+/** What has arrived, one JSON line per event and per change, in the order of the answers. */
+import { createWriteStream, existsSync, mkdirSync, renameSync, statSync, type WriteStream } from 'node:fs';
+import { dirname } from 'node:path';
+import type { SimChange } from './changes.ts';
+import type { SimEvent } from './events.ts';
+
+/** A line. `topic` is null for an event of which no topic knows. */
+export interface ManifestLine {
+  readonly id: string;
+  readonly kind: string;
+  readonly topic: string | null;
+  readonly at: number;
+  readonly flag: string;
+}
+
+export class Manifest {
+  readonly path: string;
+  readonly #maxBytes: number;
+  #stream: WriteStream;
+  #bytes: number;
+  #failure: Error | undefined;
+
+  /** Appends to what is there. Beyond `maxBytes` the file becomes `<path>.1`, which replaces the one before. */
+  constructor(path: string, maxBytes: number = Number.POSITIVE_INFINITY) {
+    mkdirSync(dirname(path), { recursive: true });
+    this.path = path;
+    this.#maxBytes = maxBytes;
+    this.#bytes = existsSync(path) ? statSync(path).size : 0;
+    this.#stream = this.#open();
+  }
+
+  /** The disk is slower than the lines come: wait before more is made. Throws what went wrong in writing. */
+  get full(): boolean {
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#stream.writableNeedDrain;
+  }
+
+  event({ id, kind, topic, at, flag }: SimEvent): void {
+    this.#write({ id, kind, topic, at, flag });
+  }
+
+  change({ table, key, kind, at, flag }: SimChange): void {
+    this.#write({ id: `${table}/${key}`, kind, topic: `bronze.shop.${table}`, at, flag });
+  }
+
+  /** Resolves when all is in the file. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => this.#stream.end(() => resolve()));
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #write(line: ManifestLine): void {
+    const text = `${JSON.stringify(line)}\n`;
+    if (this.#bytes + text.length > this.#maxBytes) {
+      // The stream goes on writing to the renamed file until its end.
+      this.#stream.end();
+      renameSync(this.path, `${this.path}.1`);
+      this.#bytes = 0;
+      this.#stream = this.#open();
+    }
+    this.#bytes += text.length;
+    this.#stream.write(text);
+  }
+
+  #open(): WriteStream {
+    const stream = createWriteStream(this.path, { flags: 'a' });
+    stream.on('error', (error) => (this.#failure ??= error));
+    return stream;
+  }
+}
