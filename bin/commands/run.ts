@@ -1,7 +1,7 @@
 /** Role `sluice run`: the stages of the shop, as one application in this process. Start it on more machines to share the slots. */
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import { buildTopology, ConfigError, createKafkaClient, SluiceError, startStreamApp, type StreamApp } from '#topology';
+import { buildTopology, ConfigError, createKafkaClient, type Logger, SluiceError, startStreamApp } from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { shopStages } from '../../processors/index.ts';
 
@@ -18,34 +18,28 @@ export async function run(args: string[]): Promise<number> {
   const topology = buildTopology(shopStages, { app: values.app });
   const client = createKafkaClient({ brokers, clientId: `${values.app}-run`, logger });
   const serdes = createAvroSerdes({ registryUrl });
-  return await new Promise<number>((resolve) => {
-    let app: StreamApp | undefined;
-    let stopping = false;
-    const stop = async (code: number): Promise<void> => {
-      if (stopping) return;
-      stopping = true;
-      clearInterval(timer);
-      await app?.stop().catch((error: unknown) => logger.error({ err: error }, 'stopping'));
-      await client.close().catch(() => undefined);
-      resolve(code);
-    };
-    const onFatal = (error: Error): void => {
-      const code = error instanceof SluiceError ? error.code : 'SLC_BUG';
-      const hint = error instanceof SluiceError ? error.hint : undefined;
-      logger.fatal({ code, hint, err: error }, error.message);
-      // What is processed but not committed must stay so: no orderly stop.
-      process.exit(1);
-    };
-    const timer = setInterval(() => {
-      if (app !== undefined) process.send?.({ type: 'stats', ...app.stats() });
-    }, STATS_MS);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(0));
-    void startStreamApp({ client, topology, serdes, logger, onFatal }).then((started) => {
-      app = started;
-      process.send?.({ type: 'ready' });
-      logger.info({ epoch: topology.epoch }, 'running');
-    }, onFatal);
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
+  const starting = startStreamApp({ client, topology, serdes, logger, onFatal: (error) => end(logger, error) });
+  const app = await Promise.race([starting, stopped.then(() => undefined)]);
+  if (app !== undefined) {
+    process.send?.({ type: 'ready' });
+    logger.info({ epoch: topology.epoch }, 'running');
+    const timer = setInterval(() => process.send?.({ type: 'stats', ...app.stats() }), STATS_MS);
+    await stopped;
+    clearInterval(timer);
+    await app.stop();
+  }
+  await client.close();
+  return 0;
+}
+
+/** What is processed but not committed must stay so: no orderly stop. */
+function end(logger: Logger, error: Error): never {
+  const { code, hint } = error instanceof SluiceError ? error : { code: 'SLC_BUG', hint: undefined };
+  logger.fatal({ code, hint, err: error }, error.message);
+  process.exit(1);
 }
 
 function required(name: string): string {

@@ -129,7 +129,7 @@ export class SlotRunner implements PromiseListener {
 
   #mayTakeAgain(error: unknown): boolean {
     if (this.#abort.signal.aborted) return true;
-    const { logger, onFatal } = this.#context;
+    const { logger } = this.#context;
     const again =
       error instanceof TaskMigratedError || error instanceof RetriableError || error instanceof TaskCorruptedError;
     const code = error instanceof SluiceError ? error.code : 'SLC_BUG';
@@ -137,7 +137,7 @@ export class SlotRunner implements PromiseListener {
       logger.warn({ slot: this.partition, code }, `slot ${this.partition}: ${error.message}; taking it anew`);
       return true;
     }
-    onFatal(error instanceof Error ? error : new InvariantError('SLC_BUG', String(error)));
+    this.#context.onFatal(error instanceof Error ? error : new InvariantError('SLC_BUG', String(error)));
     return false;
   }
 

@@ -95,14 +95,14 @@ class RunningApp implements StreamApp {
     const wiring = await this.#until('the schema registry', () => wire(topology, this.#config.serdes, roster));
     const reader = await this.#until('Kafka', () => client.reader({ committed: true, maxBytesPerPartition: 2 ** 20 }));
     const options = { ...DEFAULT_RUNTIME_OPTIONS, ...this.#config.options };
-    const { onFatal } = this.#config;
+    const onFatal = (error: Error): void => this.#config.onFatal(error);
     this.#context = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options, onFatal };
     this.#polling = this.#poll(reader);
     await this.#join(admin);
   }
 
   async #join(admin: KafkaAdmin): Promise<void> {
-    const { client, topology, logger, onFatal } = this.#config;
+    const { client, topology, logger } = this.#config;
     const topics = [
       ...new Set(topology.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic.name))),
     ];
@@ -121,15 +121,21 @@ class RunningApp implements StreamApp {
           }
           this.#changes = this.#changes.then(() => this.#assign(partitions));
         },
-        onLost: (error) => {
-          logger.warn({ reason: error.message }, 'the membership of the group is lost; joining again');
-          this.#changes = this.#changes
-            .then(() => this.#assign([]))
-            .then(() => this.#join(admin))
-            .catch(onFatal);
+        onLost: (lost) => {
+          logger.warn({ reason: lost.message }, 'the membership of the group is lost; joining again');
+          this.#changes = this.#changes.then(() => this.#joinAgain(admin));
         },
       }),
     );
+  }
+
+  async #joinAgain(admin: KafkaAdmin): Promise<void> {
+    try {
+      await this.#assign([]);
+      if (!this.#abort.signal.aborted) await this.#join(admin);
+    } catch (error) {
+      this.#config.onFatal(error as Error);
+    }
   }
 
   async #assign(partitions: readonly number[]): Promise<void> {
