@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import path from 'node:path';
 
 /** Output beyond this is dropped from its front. */
 const OUTPUT_LIMIT = 256 * 1024;
@@ -62,5 +64,23 @@ export async function run(
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', end);
+  }
+}
+
+/** The file that a command stands for, searched on the PATH and then in `more` folders. */
+export function onPath(command: string, more: readonly string[] = []): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), ...more];
+  return folders
+    .filter((folder) => folder !== '')
+    .map((folder) => path.join(folder, command))
+    .find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
   }
 }

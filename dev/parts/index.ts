@@ -1,15 +1,17 @@
-export { kafkaPart } from './kafka.ts';
+export { kafkaPart, type KafkaPartOptions } from './kafka.ts';
 export { mariadbPart } from './mariadb.ts';
-export { type Part, PART_ENV, type PartContext, type PartName, type RunningPart } from './part.ts';
+export { type Part, PART_ENV, type PartContext, type PartName, type ProcessId, type RunningPart } from './part.ts';
+export { accepts, takePorts } from './ports.ts';
 export { postgresPart } from './postgres.ts';
 export {
-  endProcess,
-  freePort,
-  hasEnded,
-  isAlive,
+  isRunning,
   lastLines,
-  type ProcessId,
+  rotateLog,
+  type ServerCommand,
+  type ServerProcess,
   signalGroup,
-  startServer,
+  spawnServer,
   startTimeOf,
+  stopGroup,
+  waitForEnd,
 } from './process.ts';

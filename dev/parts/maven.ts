@@ -1,124 +1,135 @@
-/** Jars from Maven Central by Maven itself, so that a user's mirrors and proxies count. */
-import { spawn } from 'node:child_process';
+/** Servers from Maven repositories by Maven itself, so that the mirrors, proxies and logins of the user's own settings count. */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { ConfigError } from '#topology';
+import { onPath, run } from './command.ts';
+import { withInstallLock } from './install-lock.ts';
 import type { PartContext } from './part.ts';
 
-export interface MavenArtifact {
-  readonly groupId: string;
-  readonly artifactId: string;
-  readonly version: string;
+/** `group:artifact:version`. */
+export type Coordinates = `${string}:${string}:${string}`;
+
+const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
+const TIMEOUT_MS = 15 * 60_000;
+const LAST_LINES = 20;
+
+/** What `PartContext` has of downloads. */
+export type DownloadContext = Pick<PartContext, 'cacheDir' | 'progress' | 'signal'>;
+
+export interface Download {
+  /** Its folder below the cache; a new version has a new name. */
+  readonly name: string;
+  /** What a person reads. */
+  readonly title: string;
+  readonly artifacts: readonly Coordinates[];
+  /** About how much it is, for the progress. */
+  readonly bytes: number;
 }
 
-const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
-const PROGRESS_MS = 500;
-const TIMEOUT_MS = 10 * 60_000;
+/** Where a download is, or will be: complete when it exists. */
+export function downloadFolder(cacheDir: string, { name }: Pick<Download, 'name'>): string {
+  return path.join(cacheDir, name);
+}
 
-/** A folder with the jars of the artifacts and all that they need. Downloaded once per user. */
-export async function fetchJars(
-  name: string,
-  artifacts: readonly MavenArtifact[],
-  context: PartContext,
+/** A folder with the jars of the artifacts and of all that they need. */
+export async function fetchJars(download: Download, context: DownloadContext): Promise<string> {
+  return await installOnce(download, context, async (folder) => {
+    await maven('copy-dependencies', [`-DoutputDirectory=${folder}`], folder, download, context);
+  });
+}
+
+/** A folder with the files of an archive that match `includes` (a pattern of Ant). `finish` may change them before they are to be seen. */
+export async function fetchArchive(
+  download: Download,
+  includes: string,
+  context: DownloadContext,
+  finish: (folder: string) => Promise<void>,
 ): Promise<string> {
-  return await installOnce(name, context, async (folder) => {
-    await writeFile(join(folder, 'pom.xml'), pomOf(name, artifacts));
-    await maven(
-      [`${DEPENDENCY_PLUGIN}:copy-dependencies`, `-DoutputDirectory=${join(folder, 'jars')}`],
-      folder,
-      name,
-      context,
-    );
+  return await installOnce(download, context, async (folder) => {
+    const args = [`-DoutputDirectory=${folder}`, `-Dmdep.unpack.includes=${includes}`, '-DexcludeTransitive=true'];
+    await maven('unpack-dependencies', args, folder, download, context);
+    await finish(folder);
   });
 }
 
-/** A folder with the contents of an archive. Downloaded once per user. */
-export async function fetchArchive(name: string, artifact: MavenArtifact, context: PartContext): Promise<string> {
-  return await installOnce(name, context, async (folder) => {
-    const { groupId, artifactId, version } = artifact;
-    const args = [
-      `${DEPENDENCY_PLUGIN}:unpack`,
-      `-Dartifact=${groupId}:${artifactId}:${version}`,
-      `-DoutputDirectory=${join(folder, 'files')}`,
-    ];
-    await maven(args, folder, name, context);
-  });
-}
-
-/** Makes a folder under a name of its own and renames it when it is whole: two starters at once cannot see each other's halves. */
+/** Fills a folder under a name of its own and renames it when it is whole: nobody sees a half, whenever it is interrupted. */
 async function installOnce(
-  name: string,
-  context: PartContext,
+  download: Download,
+  context: DownloadContext,
   fill: (folder: string) => Promise<void>,
 ): Promise<string> {
-  const target = join(context.cacheDir, name);
+  const target = downloadFolder(context.cacheDir, download);
   if (existsSync(target)) return target;
   await mkdir(context.cacheDir, { recursive: true });
-  const folder = await mkdtemp(join(context.cacheDir, `.${name}-`));
-  try {
-    await fill(folder);
-    await rename(folder, target).catch((error: unknown) => {
-      if (!existsSync(target)) throw error;
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  return await withInstallLock(target, context, async () => {
+    if (existsSync(target)) return target;
+    const draft = await mkdtemp(path.join(context.cacheDir, `.${download.name}-`));
+    try {
+      const folder = path.join(draft, 'files');
+      await mkdir(folder);
+      await fill(folder);
+      await rename(folder, target);
+    } finally {
+      await rm(draft, { recursive: true, force: true });
+    }
+    return target;
+  });
+}
+
+async function maven(
+  goal: string,
+  args: readonly string[],
+  folder: string,
+  { title, artifacts, bytes: total }: Download,
+  { progress, signal }: DownloadContext,
+): Promise<void> {
+  const command = onPath('mvn');
+  if (command === undefined) {
+    throw new ConfigError('SLC_PART_MISSING', `Maven is needed to download ${title}`, { hint: MAVEN_HINT });
   }
-  return target;
-}
-
-async function maven(args: readonly string[], folder: string, name: string, context: PartContext): Promise<void> {
-  const output: string[] = [];
-  const child = spawn('mvn', ['-B', '-q', ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => output.push(text.toString()));
-  const progress = setInterval(() => {
-    void bytesIn(folder).then((done) => context.progress(`downloading ${name}`, { done }));
-  }, PROGRESS_MS);
-  const timer = setTimeout(() => child.kill(), TIMEOUT_MS);
-  const giveUp = (): boolean => child.kill();
-  context.signal.addEventListener('abort', giveUp);
-  const code = await new Promise<number | string>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (exit, signal) => resolve(exit ?? signal ?? 'unknown'));
+  const pom = path.join(path.dirname(folder), 'pom.xml');
+  await writeFile(pom, pomOf(artifacts));
+  let done = 0;
+  progress(`downloads ${title}`, { done, total });
+  const { code, output } = await run(command, ['-B', '-C', '-f', pom, `${PLUGIN}:${goal}`, ...args], {
+    cwd: path.dirname(folder),
+    signal,
+    timeoutMs: TIMEOUT_MS,
+    onOutput: (text) => {
+      done += downloadedBytes(text);
+      progress(`downloads ${title}`, { done, total: Math.max(done, total) });
+    },
   });
-  clearInterval(progress);
-  clearTimeout(timer);
-  context.signal.removeEventListener('abort', giveUp);
   if (code === 0) return;
-  const last = output.join('').trimEnd().split('\n').slice(-20).join('\n  ');
-  throw new ConfigError('SLC_PART_DOWNLOAD', `Maven could not get ${name} (${code}):\n  ${last}`, {
-    hint: 'is the network up? A mirror is set in ~/.m2/settings.xml; npm start -- --docker does without Maven',
+  const why = output.split('\n').filter((line) => !/^\[INFO\]|^Download|^\s*$/.test(line));
+  const message = signal.aborted ? `the download of ${title} was given up` : `Maven could not download ${title}`;
+  throw new ConfigError('SLC_PART_DOWNLOAD', [message, ...why.slice(0, LAST_LINES)].join('\n  '), {
+    hint: 'is the network up? A mirror or proxy belongs in ~/.m2/settings.xml; npm start -- --docker does without Maven',
   });
 }
 
-async function bytesIn(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  const sizes = await Promise.all(
-    entries
-      .filter((entry) => entry.isFile())
-      .map((entry) =>
-        stat(join(entry.parentPath, entry.name)).then(
-          ({ size }) => size,
-          () => 0,
-        ),
-      ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
+/** What to do without Maven. */
+export const MAVEN_HINT = 'install it (Debian: apt-get install maven) or use --docker';
+
+const UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
+
+/** Maven tells of each file when it has it: `Downloaded from central: <url> (5.9 MB at 20 MB/s)`. */
+function downloadedBytes(text: string): number {
+  let sum = 0;
+  for (const [, size, unit] of text.matchAll(/Downloaded from .* \(([\d.]+) (B|kB|MB|GB) at /g)) {
+    sum += Number(size) * (UNITS[unit ?? ''] ?? 0);
+  }
+  return sum;
 }
 
-function pomOf(name: string, artifacts: readonly MavenArtifact[]): string {
-  const dependencies = artifacts.map(
-    ({ groupId, artifactId, version }) =>
-      `<dependency><groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId><version>${version}</version></dependency>`,
-  );
+function pomOf(artifacts: readonly Coordinates[]): string {
+  const dependencies = artifacts.map((coordinates) => {
+    const [group, artifact, version] = coordinates.split(':');
+    return `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+  });
   return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>sluice</groupId><artifactId>${name}</artifactId><version>1</version>
+<groupId>sluice</groupId><artifactId>part</artifactId><version>1</version><packaging>pom</packaging>
 <dependencies>${dependencies.join('\n')}</dependencies></project>
 `;
-}
-
-/** Is a program on the PATH? */
-export function onPath(program: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(process.platform === 'win32' ? ';' : ':');
-  return folders.map((folder) => join(folder, program)).find((file) => dirname(file) !== '.' && existsSync(file));
 }

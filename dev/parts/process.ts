@@ -25,6 +25,8 @@ export interface ServerCommand {
 export interface ServerProcess extends ProcessId {
   /** Where its own lines begin in the log file. */
   readonly logStart: number;
+  /** `exit code 1`, or the name of the signal; resolves when the server has ended, if this process still runs. */
+  readonly exited: Promise<string>;
 }
 
 /**
@@ -47,12 +49,15 @@ export async function spawnServer(server: ServerCommand): Promise<ServerProcess>
       child.once('spawn', resolve);
       child.once('error', reject);
     });
+    const exited = new Promise<string>((resolve) => {
+      child.once('exit', (code, signal) => resolve(code === null ? (signal ?? 'a signal') : `exit code ${code}`));
+    });
     // Later errors (of a signal) have nobody to hear them and must not end this process.
     child.on('error', () => undefined);
     child.unref();
     const pid = child.pid ?? 0;
     // One that has died already has no start time; its exit is then seen by whoever waits for it.
-    return { pid, startTime: (await startTimeOf(pid)) ?? 'ended', logStart };
+    return { pid, startTime: (await startTimeOf(pid)) ?? 'ended', logStart, exited };
   } finally {
     closeSync(log);
   }
@@ -85,7 +90,7 @@ async function startTimeFromPs(pid: number): Promise<string | undefined> {
   });
   const line = stdout.trim();
   if (code !== 0 || line === '' || line.startsWith('Z')) return undefined;
-  return line.replace(/^\S+\s+/, '');
+  return line.split(/\s+/).slice(1).join(' ');
 }
 
 /** True while this very process runs, not merely one with its pid. */
