@@ -1,7 +1,7 @@
 /** Role `sluice run`: the stages of the shop, as one application in this process. Start it on more machines to share the slots. */
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
-import { buildTopology, ConfigError, createKafkaClient, type Logger, SluiceError, startStreamApp } from '#topology';
+import { type Logger, pino } from 'pino';
+import { buildTopology, ConfigError, createKafkaClient, SluiceError, startStreamApp } from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { shopStages } from '../../processors/index.ts';
 

@@ -39,7 +39,7 @@ export async function startTestServers(options: TestServerOptions): Promise<Test
     const kafkaAndRegistry = async (): Promise<[string, string]> => {
       const kafka = await start(kafkaPart());
       const registry = await startRegistry(kafka.address, options);
-      stops.push(registry.stop);
+      stops.push(() => registry.stop());
       return [kafka.address, registry.url];
     };
     const all = await Promise.allSettled([kafkaAndRegistry(), start(mariadbPart()), start(postgresPart())]);
@@ -66,7 +66,8 @@ export async function startTestServers(options: TestServerOptions): Promise<Test
   }
 }
 
-async function startPart(part: Part, { folder, cacheDir, signal, progress }: TestServerOptions): Promise<RunningPart> {
+async function startPart(part: Part, options: TestServerOptions): Promise<RunningPart> {
+  const { folder, cacheDir, signal } = options;
   const missing = await part.missing({ cacheDir });
   if (missing !== undefined) throw new Error(missing);
   let told = '';
@@ -78,7 +79,7 @@ async function startPart(part: Part, { folder, cacheDir, signal, progress }: Tes
     ports: {},
     signal,
     progress(text) {
-      if (text !== told) progress(`${part.name}: ${text}`);
+      if (text !== told) options.progress(`${part.name}: ${text}`);
       told = text;
     },
   });

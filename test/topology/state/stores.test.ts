@@ -42,7 +42,8 @@ test(`a key-value store restored from its changelog holds the same (seed ${SEED}
       }
       append(log, store);
       const again = restored(log, new MemoryKeyValueStore<unknown, unknown>('s'));
-      const sorted = (s: typeof store): unknown[] => [...s.entries()].sort(([a], [b]) => String(a + typeof a).localeCompare(String(b + typeof b)));
+      const sorted = (s: typeof store): unknown[] =>
+        [...s.entries()].sort(([a], [b]) => String(a + typeof a).localeCompare(String(b + typeof b)));
       assert.deepEqual(sorted(again), sorted(store));
     }),
     RUNS,
@@ -78,7 +79,9 @@ test(`a window store restored from its changelog closes the same windows (seed $
 });
 
 test(`a buffer gives its records in (timestamp, coordinate) order, restored or not (seed ${SEED})`, () => {
-  const ops = fc.array(fc.tuple(fc.constantFrom('add', 'take', 'commit'), fc.integer({ min: 0, max: 9 }), fc.integer({ min: -5, max: 9 })));
+  const ops = fc.array(
+    fc.tuple(fc.constantFrom('add', 'take', 'commit'), fc.integer({ min: 0, max: 9 }), fc.integer({ min: -5, max: 9 })),
+  );
   fc.assert(
     fc.property(ops, (all) => {
       const store = new MemoryBufferStore('b');
@@ -88,7 +91,13 @@ test(`a buffer gives its records in (timestamp, coordinate) order, restored or n
       for (const [op, timestamp, ow] of all) {
         if (op === 'commit') append(log, store);
         else if (op === 'add') {
-          const record = { key: 'k', value: offset, timestamp, originWatermark: ow === 9 ? -Infinity : ow, coordinate: originCoordinate(1, 0, offset++) };
+          const record = {
+            key: 'k',
+            value: offset,
+            timestamp,
+            originWatermark: ow === 9 ? -Infinity : ow,
+            coordinate: originCoordinate(1, 0, offset++),
+          };
           store.add(record);
           model.push(record);
         } else {
@@ -114,13 +123,19 @@ test(`a buffer gives its records in (timestamp, coordinate) order, restored or n
 });
 
 test(`a versioned store answers as of any instant that is still asked for, restored or not (seed ${SEED})`, () => {
-  const put = fc.tuple(fc.constantFrom('a', 'b'), fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 12 }), fc.boolean());
+  const put = fc.tuple(
+    fc.constantFrom('a', 'b'),
+    fc.integer({ min: 0, max: 30 }),
+    fc.integer({ min: 0, max: 12 }),
+    fc.boolean(),
+  );
   fc.assert(
     fc.property(fc.array(put), fc.integer({ min: 0, max: 2 }), (puts, grace) => {
       const store = new MemoryVersionedStore('v');
       const log = new Map<string, ChangelogEntry>();
       const model: { k: string; t: number; ow: number; v: number }[] = [];
-      const asOf = (s: MemoryVersionedStore, k: string, at: number): unknown => s.asOf(k, at, (x) => x.originWatermark <= x.timestamp + grace)?.value;
+      const asOf = (s: MemoryVersionedStore, k: string, at: number): unknown =>
+        s.asOf(k, at, (x) => x.originWatermark <= x.timestamp + grace)?.value;
       let horizon = 0;
       for (const [n, [k, t, late, commit]] of puts.entries()) {
         const ow = t + late - 8;
@@ -134,7 +149,9 @@ test(`a versioned store answers as of any instant that is still asked for, resto
       const again = restored(log, new MemoryVersionedStore('v'));
       for (const k of ['a', 'b']) {
         for (let at = horizon; at < 40; at++) {
-          const [newest] = model.filter((m) => m.k === k && m.t <= at && m.ow <= m.t + grace).sort((a, b) => b.t - a.t || b.v - a.v);
+          const [newest] = model
+            .filter((m) => m.k === k && m.t <= at && m.ow <= m.t + grace)
+            .sort((a, b) => b.t - a.t || b.v - a.v);
           assert.equal(asOf(store, k, at), newest?.v);
           assert.equal(asOf(again, k, at), newest?.v);
         }

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compareCoordinates, finalCoordinate, originCoordinate, splitCoordinate } from '../../../topology/time/coordinate.ts';
+import {
+  compareCoordinates,
+  finalCoordinate,
+  originCoordinate,
+  splitCoordinate,
+} from '../../../topology/time/coordinate.ts';
 import { encodePin, encodePromise, encodeRoster, parseLedgerRecord } from '../../../topology/time/ledger-records.ts';
 import { OriginClock } from '../../../topology/time/origin-clock.ts';
 import { CurrentTime, keepTime } from '../../../topology/time/record-time.ts';
@@ -28,7 +33,10 @@ test(`coordinates of finals order as (start, end), negative times included (seed
     fc.property(window, window, (a, b) => {
       const key = Buffer.from('k');
       const expected = Math.sign(a[0] - b[0] || a[1] - b[1]);
-      assert.equal(Math.sign(compareCoordinates(finalCoordinate(1, ...a, key), finalCoordinate(1, ...b, key))), expected);
+      assert.equal(
+        Math.sign(compareCoordinates(finalCoordinate(1, ...a, key), finalCoordinate(1, ...b, key))),
+        expected,
+      );
     }),
     RUNS,
   );
@@ -95,7 +103,8 @@ test('a topic is complete up to the least promise whose end the reader has passe
 });
 
 test('ledger records come back as they were written; what is unknown is left alone', () => {
-  const parse = (record: { key: Uint8Array; value: Uint8Array }) => parseLedgerRecord(Buffer.from(record.key), Buffer.from(record.value));
+  const parse = (record: { key: Uint8Array; value: Uint8Array }) =>
+    parseLedgerRecord(Buffer.from(record.key), Buffer.from(record.value));
   const pin = { topic: 'bronze.a', partition: 3, at: 12n, m: 1_700_000_000_123 };
   assert.deepEqual(parse(encodePin(pin)), { kind: 'pin', ...pin });
   const promise = { writer: 'silver.a/2', topic: 'silver.a', m: Infinity, ends: [1n, 0n, 22n] };
