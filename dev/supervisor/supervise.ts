@@ -145,8 +145,8 @@ class Run {
       this.#quiet();
       await this.#end();
     }
-    if (this.#interrupted) return this.#options.work === undefined && !this.#failed ? 0 : FORCED;
-    return this.#failed ? 1 : code;
+    if (this.#failed) return 1;
+    return this.#interrupted && this.#options.work !== undefined ? FORCED : code;
   }
 
   async #until(): Promise<number> {
