@@ -122,10 +122,11 @@ export class Role {
 
   #hear(raw: unknown): void {
     const message = parseMessage(raw);
-    if (message?.type === 'ready') this.#state = 'ready';
+    // What was on its way when the role was stopped changes nothing: else its end would count as unexpected.
+    if (message?.type === 'ready' && this.#state === 'starting') this.#state = 'ready';
     if (message?.type === 'stats') this.#stats = { ...this.#stats, ...message.stats };
     if (message?.type === 'done') {
-      this.#state = 'finished';
+      if (this.#state !== 'stopped') this.#state = 'finished';
       this.#done.resolve(message.done);
     }
   }
