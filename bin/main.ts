@@ -63,4 +63,12 @@ function report(error: unknown): number {
   return isUsage ? REFUSED : 1;
 }
 
+// A role whose supervisor was killed ends in order: nobody would end it, and the next start begins it anew.
+if (process.send !== undefined) {
+  process.once('disconnect', () => {
+    delete process.send;
+    process.kill(process.pid, 'SIGTERM');
+  });
+}
+
 process.exit(await main(process.argv.slice(2)).catch(report));

@@ -150,6 +150,17 @@ describe('supervisor', () => {
     assert.deepEqual(processesOf(folder), []);
   });
 
+  test('a message on its way does not bring a stopped role back', async () => {
+    const starter = start({
+      roles: [...ROLES, { name: 'sources', tier: 'producer', how: 'ready-at-end' }],
+      parts: PARTS,
+    });
+    await until('it is up', () => isUp(starter) && notes('begins').includes('sources'), starter);
+    starter.child.kill('SIGINT');
+    assert.equal(await starter.ended, 0);
+    assert.equal(notes('begins').filter((name) => name === 'sources').length, 1);
+  });
+
   test('Ctrl-C twice kills all at once', async () => {
     const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'producer', how: 'stubborn' }], parts: PARTS });
     await until('it is up', () => isUp(starter) && notes('begins').includes('sources'), starter);
