@@ -132,7 +132,7 @@ export class CollectorClient {
   async #untilTaken(body: string, clock: number, events: number): Promise<number | undefined> {
     for (let attempt = 0; !this.#stop.signal.aborted; attempt++) {
       if (attempt > 0) this.#resent++;
-      const answer = await this.#post(body, clock).catch((error: unknown) => String(error));
+      const answer = await this.#post(body, clock).catch((error: unknown) => reasonOf(error));
       if (typeof answer === 'object') {
         const { status } = answer;
         if ((status >= 200 && status < 300) || REFUSED.has(status)) return status;
@@ -195,4 +195,9 @@ function refusal(url: URL, status: number): SimulatorError {
     `the collector at ${url.host} answers ${status} to events`,
     'check SLUICE_COLLECTOR, and that the collector takes the project key that the simulator sends',
   );
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }

@@ -1,0 +1,96 @@
+/** Role `sluice simulate`: a shop's app and database at work. Sends to the collector and to MySQL. */
+import { parseArgs } from 'node:util';
+import { pino } from 'pino';
+import { ConfigError } from '#topology';
+import { Simulation, type SimulationOptions, SimulatorError } from '../../simulators/index.ts';
+
+export const help = `sluice simulate [--seconds N] [--rate X] [--seed S] [--prepare]
+  Sends events to the collector (SLUICE_COLLECTOR) and changes to MySQL (SLUICE_MYSQL): 10 events and 1 change a second on average, until SIGTERM.
+  --seconds N  bounded: N * 1,000 events and N * 100 changes, event time 1 h per 2 s, up to an hour ago (SLUICE_SIM_START: first event time, ms)
+  --rate X     times the default traffic
+  --seed S     the same seed sends the same (SLUICE_SIM_SEED)
+  --prepare    only makes and seeds the shop, before capture begins
+  Manifest and state are in SLUICE_SIM_DIR.`;
+
+const STATS_MS = 2_000;
+
+export async function run(args: string[]): Promise<number> {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  try {
+    const { options, prepareOnly } = optionsOf(args, stop.signal);
+    return await simulate(new Simulation(options), options, prepareOnly);
+  } catch (error) {
+    if (!(error instanceof SimulatorError)) throw error;
+    throw new ConfigError(error.code, error.message, { hint: error.hint, cause: error });
+  }
+}
+
+async function simulate(simulation: Simulation, { log }: SimulationOptions, prepareOnly: boolean): Promise<number> {
+  const say = (): void => void process.send?.({ type: 'stats', ...simulation.stats() });
+  const timer = setInterval(say, STATS_MS);
+  try {
+    await simulation.prepare();
+    process.send?.({ type: 'ready' });
+    log.info({}, 'the shop is there');
+    if (prepareOnly) {
+      await simulation.close();
+      return 0;
+    }
+    const { done, ...sent } = await simulation.run();
+    say();
+    log.info(sent, done ? 'all has arrived' : 'stopped');
+    if (done) process.send?.({ type: 'done', ...sent });
+    return 0;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOptions; prepareOnly: boolean } {
+  const { values } = parseArgs({
+    args,
+    options: {
+      seconds: { type: 'string' },
+      rate: { type: 'string' },
+      seed: { type: 'string', default: process.env['SLUICE_SIM_SEED'] ?? '1' },
+      prepare: { type: 'boolean', default: false },
+    },
+  });
+  const seconds = positive('--seconds', values.seconds);
+  const rate = positive('--rate', values.rate);
+  if (seconds !== undefined && !Number.isInteger(seconds)) throw badOption('--seconds must be a whole number');
+  if (seconds !== undefined && rate !== undefined) throw badOption('--rate is for live traffic: not with --seconds');
+  const options: SimulationOptions = {
+    seed: values.seed,
+    seconds,
+    rate: rate ?? 1,
+    start: positive('SLUICE_SIM_START', process.env['SLUICE_SIM_START']),
+    dir: process.env['SLUICE_SIM_DIR'] ?? '.sluice/simulators',
+    collectorUrl: required('SLUICE_COLLECTOR'),
+    collectorKey: process.env['SLUICE_COLLECTOR_KEY'] ?? 'dev',
+    mysqlUrl: required('SLUICE_MYSQL'),
+    log: pino({ name: 'simulate', level: process.env['SLUICE_LOG'] ?? 'info' }),
+    signal,
+  };
+  return { options, prepareOnly: values.prepare };
+}
+
+function positive(name: string, text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw badOption(`${name} must be a number above 0, not ${JSON.stringify(text)}`);
+}
+
+function badOption(message: string): ConfigError {
+  return new ConfigError('SLC_CONFIG_SIMULATE', message, { hint: 'see sluice simulate --help' });
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value !== undefined && value !== '') return value;
+  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, {
+    hint: `npm start sets it; by hand: export ${name}=...`,
+  });
+}
