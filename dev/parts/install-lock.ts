@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DownloadContext } from './maven.ts';
@@ -16,9 +17,10 @@ export async function withInstallLock<Result>(
   install: () => Promise<Result>,
 ): Promise<Result> {
   const lock = `${target}.lock`;
-  const draft = `${lock}.${process.pid}`;
+  const draft = `${lock}.${randomUUID()}`;
   const own: ProcessId = { pid: process.pid, startTime: (await startTimeOf(process.pid)) ?? '' };
   await writeFile(draft, JSON.stringify(own));
+  let told: number | undefined;
   try {
     while (!(await taken(draft, lock))) {
       const holder = await holderOf(lock);
@@ -28,7 +30,10 @@ export async function withInstallLock<Result>(
         await rm(`${draft}.stale`, { force: true });
         continue;
       }
-      progress(`waits for a download by process ${holder?.pid ?? '?'}`);
+      if (holder !== undefined && holder.pid !== told) {
+        told = holder.pid;
+        progress(`waits for the download of process ${told}`);
+      }
       await sleep(POLL_MS, undefined, { signal });
     }
     try {

@@ -197,6 +197,9 @@ function propertiesOf(ports: Ports, diskBytes: number): string {
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
+    // After kill -9 the controller refuses the node until its old session has ended (default: 9 s).
+    'broker.session.timeout.ms': 4_000,
+    'broker.heartbeat.interval.ms': 500,
     // A run that was stopped for weeks goes on where it was (default: a week).
     'offsets.retention.minutes': 10 * 365 * 24 * 60,
     // Timestamps are event time: nothing is deleted for its age.

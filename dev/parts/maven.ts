@@ -97,8 +97,9 @@ async function maven(
     signal,
     timeoutMs: TIMEOUT_MS,
     onOutput: (text) => {
-      done += downloadedBytes(text);
-      progress(`downloads ${title}`, { done, total: Math.max(done, total) });
+      const more = downloadedBytes(text);
+      done += more;
+      if (more > 0) progress(`downloads ${title}`, { done, total: Math.max(done, total) });
     },
   });
   if (code === 0) return;
