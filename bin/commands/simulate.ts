@@ -40,11 +40,19 @@ async function simulate(simulation: Simulation, { log }: SimulationOptions, prep
     const { done, ...sent } = await simulation.run();
     say();
     log.info(sent, done ? 'all has arrived' : 'stopped');
-    if (done) process.send?.({ type: 'done', ...sent });
+    if (done) await tell({ type: 'done', ...sent });
     return 0;
   } finally {
     clearInterval(timer);
   }
+}
+
+/** Resolves when the message is out: the process may end after that. */
+function tell(message: object): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined) resolve();
+    else process.send(message, () => resolve());
+  });
 }
 
 function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOptions; prepareOnly: boolean } {
