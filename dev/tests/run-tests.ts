@@ -43,7 +43,7 @@ export async function runTests(
     files: [...files],
     concurrency: options.concurrency,
     cwd: options.root,
-    env: { ...options.env, NODE_TEST_CONTEXT: undefined } as unknown as Record<string, string>,
+    env: withoutContext(options.env),
     execArgv: ['--disable-warning=ExperimentalWarning'],
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
@@ -78,3 +78,9 @@ export function addCounts(...all: readonly Counts[]): Counts {
 
 export const formatCounts = ({ passed, failed, skipped }: Counts): string =>
   `${passed} passed, ${failed} failed, ${skipped} skipped`;
+
+/** A run within a run would take itself for a child. */
+function withoutContext(env: NodeJS.ProcessEnv): Record<string, string> {
+  const entries = Object.entries(env).filter(([name, value]) => value !== undefined && name !== 'NODE_TEST_CONTEXT');
+  return Object.fromEntries(entries) as Record<string, string>;
+}

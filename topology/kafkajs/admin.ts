@@ -9,6 +9,8 @@ import type { Cluster } from './load.ts';
 
 const ATTEMPTS = 4;
 const BACKOFF_MS = 150;
+const METADATA_ATTEMPTS = 50;
+const METADATA_MS = 100;
 const EARLIEST = -2;
 const LATEST = -1;
 const NO_OFFSET = -1n;
@@ -40,16 +42,28 @@ export class KafkajsAdmin implements KafkaAdmin {
         }
       }),
     );
-    const counts = await this.partitionCounts(topics.map(({ name }) => name));
+    const counts = await this.#countsOf(topics);
     for (const { name, partitions } of topics) {
-      const found = counts.get(name);
-      if (found === undefined)
-        throw new RetriableError('SLC_BROKER_AWAY', `topic ${name} was created but is not there yet`);
+      const found = counts.get(name) ?? 0;
       if (found === partitions) continue;
       throw new ConfigError('SLC_CONFIG_TOPIC', `topic ${name} has ${found} partitions, ${partitions} are wanted`, {
         where: name,
         hint: 'keys are spread by the number of partitions: move the data to a topic of another name, or take the number that is there',
       });
+    }
+  }
+
+  /** A topic that was created is in the metadata of every broker a moment later. */
+  async #countsOf(topics: readonly TopicSpec[]): Promise<Map<string, number>> {
+    const names = topics.map(({ name }) => name);
+    for (let nth = 1; ; nth++) {
+      const counts = await this.partitionCounts(names);
+      const missing = names.find((name) => !counts.has(name));
+      if (missing === undefined) return counts;
+      if (nth === METADATA_ATTEMPTS) {
+        throw new RetriableError('SLC_BROKER_AWAY', `topic ${missing} was created but is not there yet`);
+      }
+      await systemClock.sleep(METADATA_MS);
     }
   }
 
@@ -164,7 +178,9 @@ export async function listOffsets(
   committed: boolean,
 ): Promise<Map<string, bigint>> {
   const found = new Map<string, bigint>();
-  for (const [nodeId, byTopic] of leadersOf(cluster, partitions)) {
+  // Kafka refuses a request that names a partition twice.
+  const distinct = [...new Map(partitions.map((tp) => [`${tp.topic}/${tp.partition}`, tp])).values()];
+  for (const [nodeId, byTopic] of leadersOf(cluster, distinct)) {
     const broker = await cluster.findBroker({ nodeId });
     const { responses } = await broker.listOffsets({
       replicaId: -1,

@@ -6,8 +6,14 @@ import { asPort, rootOf } from './errors.ts';
 import { QUICK_RETRY } from './load.ts';
 import type { ReadyMessages, ReadyPartition } from './patches/produce.ts';
 
-const MARKER_ATTEMPTS = 200;
-const MARKER_BACKOFF_MS = 50;
+const NOT_YET = new Set([
+  'CONCURRENT_TRANSACTIONS',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+]);
+const NOT_YET_ATTEMPTS = 200;
+const NOT_YET_BACKOFF_MS = 50;
 
 /** Options of a producer as the port has them. */
 export interface ProducerOptions {
@@ -96,7 +102,7 @@ export class KafkajsProducer implements KafkaProducer {
         topic,
         partitions: of.map(({ partition, offset, metadata }) => ({ partition, offset: String(offset), metadata })),
       }));
-      await whenMarkersAreWritten(() => this.#open().sendOffsets({ consumerGroupId: group, topics }));
+      await whenCoordinatorsAreReady(() => this.#open().sendOffsets({ consumerGroupId: group, topics }));
     });
   }
 
@@ -132,16 +138,16 @@ export class KafkajsProducer implements KafkaProducer {
 }
 
 /**
- * The answer CONCURRENT_TRANSACTIONS to the first request of a transaction: markers of the one before are still being written. kafkajs asks again when
- * that request is a send, not when it is about positions.
+ * CONCURRENT_TRANSACTIONS as the answer to the first request of a transaction: markers of the one before are still being written. kafkajs asks again when
+ * that request is a send, not when it is about positions. The others: the group's coordinator is moving, or being made.
  */
-async function whenMarkersAreWritten(request: () => Promise<void>): Promise<void> {
+async function whenCoordinatorsAreReady(request: () => Promise<void>): Promise<void> {
   for (let nth = 1; ; nth++) {
     try {
       return await request();
     } catch (error) {
-      if (rootOf(error).type !== 'CONCURRENT_TRANSACTIONS' || nth === MARKER_ATTEMPTS) throw error;
-      await systemClock.sleep(Math.min(nth * 2, MARKER_BACKOFF_MS));
+      if (!NOT_YET.has(rootOf(error).type ?? '') || nth === NOT_YET_ATTEMPTS) throw error;
+      await systemClock.sleep(Math.min(nth * 2, NOT_YET_BACKOFF_MS));
     }
   }
 }

@@ -141,9 +141,10 @@ export function kafkaClientContract(name: string, makeClient: () => KafkaClient)
       const found = await readAll(reader, [one, two]);
       assert.deepEqual(found.get(0), [...records, record('later')]);
       assert.deepEqual(found.get(1), [record('x')]);
-      assert.deepEqual(await admin.offsets([two, one], { committed: true }), [
+      assert.deepEqual(await admin.offsets([two, one, two], { committed: true }), [
         { start: 0n, end: 1n },
         { start: 0n, end: 6n },
+        { start: 0n, end: 1n },
       ]);
       await reader.close();
       await producer.close();

@@ -107,6 +107,14 @@ describe('an application on Kafka', () => {
     await producer.send([{ topic: HINTS_TOPIC, partition: 0, batch }]);
   }
 
+  async function eventually(what: string, condition: () => boolean): Promise<void> {
+    const end = Date.now() + DEADLINE_MS;
+    while (!condition()) {
+      assert.ok(Date.now() < end, `no ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   async function outputs<V>(topic: string): Promise<V[]> {
     const reader = await client.reader({ committed: true });
     const open = new Set(Array.from({ length: PARTITIONS }, (_, partition) => partition));
@@ -130,6 +138,7 @@ describe('an application on Kafka', () => {
     const { random, seed } = randomOf('stream-app');
     const expected = new Map<string, number>();
     const minutes = new Map<string, number>();
+    const kills = [Math.floor(RECORDS * 0.67), Math.floor(RECORDS * 0.37)];
     child = startApp();
     for (let sent = 0; sent < RECORDS;) {
       const records = Array.from({ length: 400 }, (_, i) => {
@@ -143,7 +152,13 @@ describe('an application on Kafka', () => {
       });
       await send(records);
       sent += records.length;
-      if (commits > 0 && random() < 0.12) {
+      // Twice for sure, in the middle of the windows; else when it comes.
+      const inTheMiddle = kills.at(-1) !== undefined && sent >= (kills.at(-1) ?? 0);
+      if (inTheMiddle) {
+        kills.pop();
+        await eventually('commits', () => commits > 10);
+      }
+      if (inTheMiddle || (commits > 0 && random() < 0.05)) {
         child.kill('SIGKILL');
         await exited(child);
         child = startApp();
