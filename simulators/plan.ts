@@ -69,7 +69,9 @@ export function boundedPlan(from: number, end: number, turns: number): Plan {
 
 /** Turns that `events` and `changes` take. */
 export function turnsFor(events: number, changes: number): number {
-  return Math.ceil(Math.max(events * TURNS_PER_EVENT, changes * (EVENTS_PER_CHANGE + 1)));
+  // Each cycle has one turn of changes, the last of it. In whole numbers: 100,000 * 1.1 is more than 110,000.
+  const cycle = EVENTS_PER_CHANGE + 1;
+  return Math.max(Math.ceil((events * cycle) / EVENTS_PER_CHANGE), changes * cycle);
 }
 
 /** Counts the turns that are due as time passes. */
