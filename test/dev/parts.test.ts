@@ -1,16 +1,15 @@
-/** What the local parts are made of, without a server of theirs. */
+/** What the local parts have in common: ports, processes, logs, waiting, data. Without a server of theirs. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { onPath, run } from '../../dev/parts/command.ts';
 import { prepareData } from '../../dev/parts/data-dir.ts';
-import { downloadFolder, fetchJars, type Download } from '../../dev/parts/maven.ts';
 import {
   accepts,
   isRunning,
@@ -315,81 +314,5 @@ describe('data', () => {
     await rm(path.join(dataDir, 'made'));
     await prepareData(layout(dataDir, '4', calls));
     assert.equal(calls.length, 3);
-  });
-});
-
-describe('downloads', () => {
-  const DOWNLOAD: Download = { name: 'thing-1', title: 'Thing', artifacts: ['a:b:1'], bytes: 10 };
-
-  /** Stands for Maven: first on the PATH. Counts its calls in `calls`. */
-  async function withMaven<Result>(script: string, use: (cacheDir: string) => Promise<Result>): Promise<Result> {
-    const bin = await mkdtemp(path.join(folder, 'maven-'));
-    await writeFile(
-      path.join(bin, 'mvn'),
-      `#!/bin/sh\necho x >> '${bin}/calls'\nfor a; do case "$a" in -DoutputDirectory=*) OUT="\${a#*=}";; esac; done\n${script}\n`,
-    );
-    await chmod(path.join(bin, 'mvn'), 0o755);
-    const before = process.env['PATH'];
-    process.env['PATH'] = `${bin}${path.delimiter}${before}`;
-    try {
-      await mkdir(path.join(bin, 'cache'));
-      return await use(path.join(bin, 'cache'));
-    } finally {
-      process.env['PATH'] = before;
-    }
-  }
-
-  const calls = async (cacheDir: string): Promise<number> =>
-    (await readFile(path.join(cacheDir, '..', 'calls'), 'utf8')).trim().split('\n').length;
-
-  test('of several at once one downloads, and later ones need nothing', async () => {
-    await withMaven('sleep 0.3; echo jar > "$OUT/a.jar"', async (cacheDir) => {
-      const found = await Promise.all([1, 2, 3].map(() => fetchJars(DOWNLOAD, contextOf({ cacheDir }))));
-      assert.deepEqual(new Set(found), new Set([downloadFolder(cacheDir, DOWNLOAD)]));
-      assert.equal(await readFile(path.join(found[0] ?? '', 'a.jar'), 'utf8'), 'jar\n');
-      await fetchJars(DOWNLOAD, contextOf({ cacheDir }));
-      assert.equal(await calls(cacheDir), 1);
-      assert.deepEqual(await readdir(cacheDir), ['thing-1'], 'nothing is left beside it');
-    });
-  });
-
-  test('a failure says what Maven said, and leaves nothing', async () => {
-    const script = `echo '[INFO] noise'; echo '[ERROR] no such artifact'; echo half > "$OUT/a.jar"; exit 1`;
-    await withMaven(script, async (cacheDir) => {
-      await assert.rejects(fetchJars(DOWNLOAD, contextOf({ cacheDir })), {
-        code: 'SLC_PART_DOWNLOAD',
-        message: 'Maven could not download Thing\n  [ERROR] no such artifact',
-      });
-      assert.deepEqual(await readdir(cacheDir), []);
-    });
-  });
-
-  test('a lock whose holder has ended is taken over', async () => {
-    await withMaven('echo jar > "$OUT/a.jar"', async (cacheDir) => {
-      const lock = `${downloadFolder(cacheDir, DOWNLOAD)}.lock`;
-      await writeFile(lock, JSON.stringify({ pid: process.pid, startTime: 'long ago' }));
-      await fetchJars(DOWNLOAD, contextOf({ cacheDir }));
-      assert.deepEqual(await readdir(cacheDir), ['thing-1']);
-    });
-  });
-
-  test('is given up at once', async () => {
-    await withMaven('sleep 1000', async (cacheDir) => {
-      const abort = new AbortController();
-      const fetching = fetchJars(DOWNLOAD, contextOf({ cacheDir, signal: abort.signal }));
-      await until('Maven runs', () => Promise.resolve(existsSync(path.join(cacheDir, '..', 'calls'))));
-      abort.abort();
-      await assert.rejects(fetching, { code: 'SLC_PART_DOWNLOAD', message: /was given up/ });
-      assert.deepEqual(await readdir(cacheDir), []);
-    });
-  });
-
-  test('megabytes are counted from what Maven tells', async () => {
-    const script = `echo 'Downloaded from central: https://host/a.jar (1.5 kB at 2 MB/s)'; echo 'Downloaded from m: https://host/b (20 B at 1 B/s)'; echo jar > "$OUT/a.jar"`;
-    await withMaven(script, async (cacheDir) => {
-      const seen: (number | undefined)[] = [];
-      await fetchJars(DOWNLOAD, contextOf({ cacheDir, progress: (_, bytes) => seen.push(bytes?.done) }));
-      assert.deepEqual([seen[0], seen.at(-1)], [0, 1_520]);
-    });
   });
 });
