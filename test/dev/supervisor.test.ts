@@ -87,7 +87,8 @@ function notes(name: string): string[] {
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
 }
 
-const isUp = (starter: Starter) => starter.text().includes('stage of run');
+/** Each role has spoken, so that it hears signals, too. */
+const isUp = (starter: Starter) => ROLES.every(({ name }) => starter.text().includes(`stage of ${name}`));
 
 describe('supervisor', () => {
   test('a second start says that one runs and touches nothing', async () => {
