@@ -64,7 +64,7 @@ export async function run(args: string[]): Promise<number> {
       write: (text) => void process.stdout.write(text),
     },
     environment: (addresses, ports) => environment(dir, bounded, addresses, ports['collector']?.['http']),
-    prepare: ({ mysql = '' }, signal) => prepareShop(mysql, join(ROOT, 'schemas', 'sql', 'shop.sql'), signal),
+    prepare: ({ mysql = '' }, signal) => prepareShop(shopUrl(mysql), join(ROOT, 'schemas', 'sql', 'shop.sql'), signal),
     roles: (env) => roles({ ...inherited(), ...env }, values['no-simulator'] ? undefined : simulatorArgs),
     beside: tellFirstRow,
     work: bounded ? boundedWork : undefined,
@@ -90,7 +90,7 @@ async function environment(
   return {
     SLUICE_KAFKA: kafka,
     SLUICE_REGISTRY: registry,
-    SLUICE_MYSQL: mysql,
+    SLUICE_MYSQL: shopUrl(mysql),
     SLUICE_POSTGRES: postgres,
     SLUICE_COLLECTOR_PORT: String(port),
     SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
@@ -98,6 +98,13 @@ async function environment(
     SLUICE_SIM_DIR: join(dir, 'simulator'),
     ...(bounded && { SLUICE_CLOCK: 'sender' }),
   };
+}
+
+/** The local server's address names no database; one that is given may. */
+function shopUrl(address: string): string {
+  const url = new URL(address);
+  if (url.pathname.length < 2) url.pathname = '/shop';
+  return url.href;
 }
 
 function inherited(): Environment {

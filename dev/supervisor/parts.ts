@@ -100,12 +100,12 @@ export class LocalParts {
     const part = spec.part(needs);
     const left = entry === undefined ? undefined : await this.#takeOver(spec, part, entry);
     if (left !== undefined) {
-      progress.ready(spec.name, `runs since ${entry?.since ?? '?'} at ${left.address}: taken over`);
+      progress.ready(spec.name, `runs since ${entry?.since ?? '?'} at ${withoutPassword(left.address)}: taken over`);
       return left.address;
     }
     const running = await part.start(this.#context(spec.name));
     this.#keep(spec, running);
-    progress.ready(spec.name, `at ${running.address}`);
+    progress.ready(spec.name, `at ${withoutPassword(running.address)}`);
     return running.address;
   }
 
@@ -186,7 +186,9 @@ export class LocalParts {
         const running = await kept.spec.part(this.#addresses()).start(this.#context(name));
         this.#keep(kept.spec, running);
         if (running.address !== kept.running.address) {
-          this.#failed.resolve(new Error(`${name} came back at ${running.address}: its port was taken; start again`));
+          this.#failed.resolve(
+            new Error(`${name} came back at ${withoutPassword(running.address)}: its port was taken; start again`),
+          );
         }
         return;
       } catch (error) {

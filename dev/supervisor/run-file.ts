@@ -95,7 +95,8 @@ export class RunFile {
   #write(): void {
     const file = join(this.#dir, 'run.json');
     const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, `${JSON.stringify(this.#state, undefined, 2)}\n`);
+    // Addresses hold passwords.
+    writeFileSync(draft, `${JSON.stringify(this.#state, undefined, 2)}\n`, { mode: 0o600 });
     renameSync(draft, file);
   }
 }

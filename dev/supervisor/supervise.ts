@@ -62,6 +62,7 @@ export interface SuperviseOptions {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const FORCED = 130;
+const SAME_PRESS_MS = 500;
 /** What a lock, and a run within another's directory, keep when data is wiped. */
 const KEPT = new Set(['starter.lock', 'installing']);
 
@@ -94,6 +95,7 @@ class Run {
   #quiet: () => void = () => undefined;
   #failed = false;
   #interrupted = false;
+  #interruptedAt = 0;
   #containersUp = false;
 
   constructor(options: SuperviseOptions) {
@@ -115,6 +117,8 @@ class Run {
 
   /** The first signal ends all in order, the second at once. */
   interrupt(signal: NodeJS.Signals): void {
+    // One Ctrl-C may come twice: from the terminal, and from npm or a wrapper that passes it on.
+    if (this.#interrupted && Date.now() - this.#interruptedAt < SAME_PRESS_MS) return;
     if (this.#interrupted) {
       this.#print('killing all');
       // The process table is settled before the exit, so that nobody finds a half-dead server.
@@ -125,6 +129,7 @@ class Run {
       return;
     }
     this.#interrupted = true;
+    this.#interruptedAt = Date.now();
     this.#quiet();
     this.#print(
       `${signal === 'SIGINT' ? '\n' : ''}stopping: producers, topology, sinks, databases, Kafka (again: at once)`,
