@@ -59,7 +59,7 @@ export function topic<V, K = string>(
 ): Topic<K, V> {
   return {
     name,
-    key: options.key ?? ('text' as KeyFormat<K>),
+    key: options.key ?? 'text',
     value: options.value,
     partitions: options.partitions ?? DEFAULT_PARTITIONS,
     origin: undefined,
@@ -71,7 +71,7 @@ export function topic<V, K = string>(
 export function originTopic<V, K = string>(name: string, options: OriginTopicOptions<K, V>): Topic<K, V> {
   return {
     name,
-    key: options.key ?? ('text' as KeyFormat<K>),
+    key: options.key ?? 'text',
     value: options.value,
     partitions: options.partitions ?? DEFAULT_PARTITIONS,
     origin: {

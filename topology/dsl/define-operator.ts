@@ -27,7 +27,7 @@ export function defineOperator<I, O>(definition: OperatorDefinition<I, O>): Oper
   return (source) => {
     if (source instanceof Trace) {
       const entry = { rx: false, spec, create: create as CreateProcessor<never, unknown>, tables } as const;
-      return source.add(entry) as unknown as Observable<O>;
+      return source.add(entry);
     }
     if (scope.building !== undefined) {
       throw new TopologyError(

@@ -114,7 +114,7 @@ export class KStream<out K, out V> {
         },
       });
       const node = this.graph.add({ kind: 'branch', detail: name }, [this.node], {
-        create: create as CreateProcessor<never, unknown>,
+        create: create,
       });
       return [name, new KStream(this.graph, node)] as const;
     });

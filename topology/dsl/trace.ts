@@ -50,7 +50,7 @@ export class Trace extends Observable<never> {
       const lifting = source as unknown as { lift(op: unknown): Observable<unknown> };
       return lifting.lift(operator);
     };
-    return this.add(rxEntry(apply)) as unknown as Observable<R>;
+    return this.add(rxEntry(apply));
   }
 
   add(entry: TraceEntry): Trace {

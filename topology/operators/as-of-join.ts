@@ -39,7 +39,7 @@ export function asOfJoin<K, V, T, O>(
     graceMs: parseDuration(options.grace),
     tableGraceMs: parseDuration(options.tableGrace),
     left: options.join === 'left',
-    joiner: joiner as (value: never, row: never, key: never) => unknown,
+    joiner: joiner,
   });
   return defineOperator({
     spec: {

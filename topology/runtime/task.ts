@@ -170,39 +170,39 @@ export class Task {
   }
 
   #context(each: RunningNode): NodeContext {
-    const task = this;
     const { node } = each;
+    const now = (): RecordTime => this.#now();
     return {
-      taskName: task.name,
-      partition: task.#partition,
-      storeNumber: node.spec.store === undefined ? 0 : task.#output.storeNumber(node.spec.store.name),
+      taskName: this.name,
+      partition: this.#partition,
+      storeNumber: node.spec.store === undefined ? 0 : this.#output.storeNumber(node.spec.store.name),
       windows: node.parents[0]?.spec.windows,
       store: <S extends StateStore>(name: string): S => {
-        const store = task.stores.get(name);
+        const store = this.stores.get(name);
         if (store === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `${node.name} has no store ${name}`);
         return store as S;
       },
       watermark: () => each.input,
       watermarkOf: (parent) => each.parents[parent]?.output ?? -Infinity,
       get time() {
-        return task.#now();
+        return now();
       },
       emitAt: (record, time) => {
-        const before = task.#time;
-        task.#time = time;
+        const before = this.#time;
+        this.#time = time;
         try {
-          task.#pass(each, record);
+          this.#pass(each, record);
         } finally {
-          task.#time = before;
+          this.#time = before;
         }
       },
       late: (record, late) => {
-        task.counts.late++;
-        task.#output.late(task.stage, record, task.#now(), late);
+        this.counts.late++;
+        this.#output.late(this.stage, record, this.#now(), late);
       },
-      failed: (record, time, error) => task.#failed(node, record, time, error),
+      failed: (record, time, error) => this.#failed(node, record, time, error),
       dropped: () => {
-        task.counts.dropped++;
+        this.counts.dropped++;
       },
     };
   }

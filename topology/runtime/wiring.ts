@@ -2,7 +2,7 @@
 import type { AnyTopic, GraphNode, InternalTopic } from '../dsl/graph.ts';
 import type { Topology } from '../dsl/topology.ts';
 import { InvariantError } from '../errors.ts';
-import { type Schema, type Serde, type SerdeFactory, textSerde } from '../serde.ts';
+import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
 import { makeStore } from '../state/make-store.ts';
 import type { StoreSpec } from '../state/store.ts';
 import { asBuffer, decodeValue, encodeValue } from '../state/value-codec.ts';
@@ -33,7 +33,7 @@ export function numberedNames(topology: Topology): string[] {
 /** Opens the serdes (registering schemas of the topics that the stages write) and lays out who reads and writes what. */
 export async function wire(topology: Topology, serdes: SerdeFactory, roster: readonly string[]): Promise<Wiring> {
   const open = (topic: AnyTopic, write: boolean): Promise<Serde<unknown>> =>
-    serdes.open(`${topic.name}-value`, topic.value as Schema<unknown>, { write });
+    serdes.open(`${topic.name}-value`, topic.value, { write });
   const sources = new Map<string, SourceTopic>();
   const targets = new Map<GraphNode, SinkTarget>();
   for (const sub of topology.subTopologies) {
@@ -62,11 +62,9 @@ async function sourceOf(
   );
   const base = { name: topic.name, number: roster.indexOf(topic.name), writers };
   if (!('value' in topic)) return { ...base, keySerde: textSerde, valueSerde: engineSerde, origin: undefined };
-  const valueSerde = await serdes.open(`${topic.name}-value`, topic.value as Schema<unknown>, { write: false });
+  const valueSerde = await serdes.open(`${topic.name}-value`, topic.value, { write: false });
   const keySerde: Serde<unknown> =
-    topic.key === 'text'
-      ? textSerde
-      : await serdes.open(`${topic.name}-key`, topic.key as Schema<unknown>, { write: false });
+    topic.key === 'text' ? textSerde : await serdes.open(`${topic.name}-key`, topic.key, { write: false });
   return { ...base, keySerde, valueSerde, origin: topic.origin as SourceTopic['origin'] };
 }
 

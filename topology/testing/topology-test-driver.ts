@@ -284,7 +284,7 @@ export class TopologyTestDriver {
 
   async #serdesOf<K, V>(topic: Topic<K, V>): Promise<{ keySerde: Serde<unknown>; valueSerde: Serde<unknown> }> {
     const valueSerde = (await this.#serdes.open(`${topic.name}-value`, topic.value, { write: true })) as Serde<unknown>;
-    if (topic.key === 'text') return { keySerde: textSerde as Serde<unknown>, valueSerde };
+    if (topic.key === 'text') return { keySerde: textSerde, valueSerde };
     const keySerde = (await this.#serdes.open(`${topic.name}-key`, topic.key, { write: true })) as Serde<unknown>;
     return { keySerde, valueSerde };
   }

@@ -99,7 +99,7 @@ export async function readTopic(kafka: KafkaClient, topic: string, partitions: n
             records.push({
               partition,
               offset: BigInt(offset),
-              timestamp: Number(timestamp),
+              timestamp,
               key: Buffer.from(key ?? []),
               value: value === null ? null : Buffer.from(value),
             });

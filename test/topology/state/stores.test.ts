@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { type BufferedRecord, MemoryBufferStore } from '../../../topology/state/buffer-store.ts';
 import { MemoryKeyValueStore } from '../../../topology/state/memory-store.ts';
 import type { ChangelogEntry, StateStore } from '../../../topology/state/store.ts';
@@ -43,7 +43,7 @@ test(`a key-value store restored from its changelog holds the same (seed ${SEED}
       append(log, store);
       const again = restored(log, new MemoryKeyValueStore<unknown, unknown>('s'));
       const sorted = (s: typeof store): unknown[] =>
-        [...s.entries()].sort(([a], [b]) => String(a + typeof a).localeCompare(String(b + typeof b)));
+        [...s.entries()].sort(([a], [b]) => (typeof a + String(a)).localeCompare(typeof b + String(b)));
       assert.deepEqual(sorted(again), sorted(store));
     }),
     RUNS,
