@@ -1,5 +1,5 @@
 /** What has arrived, one JSON line per event and per change, in the order of the answers. */
-import { createWriteStream, existsSync, mkdirSync, renameSync, statSync, type WriteStream } from 'node:fs';
+import { createWriteStream, fstatSync, mkdirSync, openSync, renameSync, type WriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SimChange } from './changes.ts';
 import type { SimEvent } from './events.ts';
@@ -17,7 +17,9 @@ export class Manifest {
   readonly path: string;
   readonly #maxBytes: number;
   #stream: WriteStream;
-  #bytes: number;
+  #bytes = 0;
+  /** Files that were renamed and are still being written. */
+  readonly #ending = new Set<Promise<void>>();
   #failure: Error | undefined;
 
   /** Appends to what is there. Beyond `maxBytes` the file becomes `<path>.1`, which replaces the one before. */
@@ -25,7 +27,6 @@ export class Manifest {
     mkdirSync(dirname(path), { recursive: true });
     this.path = path;
     this.#maxBytes = maxBytes;
-    this.#bytes = existsSync(path) ? statSync(path).size : 0;
     this.#stream = this.#open();
   }
 
@@ -45,7 +46,7 @@ export class Manifest {
 
   /** Resolves when all is in the file. */
   async close(): Promise<void> {
-    await new Promise<void>((resolve) => this.#stream.end(() => resolve()));
+    await Promise.all([...this.#ending, ended(this.#stream)]);
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -53,9 +54,9 @@ export class Manifest {
     const text = `${JSON.stringify(line)}\n`;
     if (this.#bytes + text.length > this.#maxBytes) {
       // The stream goes on writing to the renamed file until its end.
-      this.#stream.end();
+      const ending = ended(this.#stream).finally(() => this.#ending.delete(ending));
+      this.#ending.add(ending);
       renameSync(this.path, `${this.path}.1`);
-      this.#bytes = 0;
       this.#stream = this.#open();
     }
     this.#bytes += text.length;
@@ -63,8 +64,20 @@ export class Manifest {
   }
 
   #open(): WriteStream {
-    const stream = createWriteStream(this.path, { flags: 'a' });
+    // Opened at once: the file is there when it is to be renamed.
+    const fd = openSync(this.path, 'a');
+    this.#bytes = fstatSync(fd).size;
+    const stream = createWriteStream(this.path, { fd });
     stream.on('error', (error) => (this.#failure ??= error));
     return stream;
   }
+}
+
+/** Resolves when all is written and the file is closed, or writing has failed. */
+function ended(stream: WriteStream): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (stream.closed) resolve();
+  else stream.once('close', () => resolve());
+  stream.end();
+  return promise;
 }
