@@ -28,7 +28,7 @@ async function showRun(kind: string, dir: string): Promise<boolean> {
   }
   const since = entry === undefined ? '' : `, since ${entry.since} (${age(entry.since)})`;
   const how = kind === 'long' ? 'runs' : 'bounded run';
-  console.log(starter === undefined ? `left by a killed ${how}:` : `${how}, pid ${starter.pid}${since}`);
+  console.log(starter === undefined ? `left by a killed run:` : `${how}, pid ${starter.pid}${since}`);
   for (const one of alive) console.log(processLine(one));
   if (containers !== undefined) console.log(`  containers of Docker Compose: ${containers.project}`);
   for (const [name, value] of Object.entries(addresses)) console.log(`  ${name}=${value}`);

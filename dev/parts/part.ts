@@ -30,6 +30,8 @@ export interface PartContext {
   readonly ports: Readonly<Record<string, number>>;
   /** One line of what goes on, with bytes when it is a download. */
   readonly progress: (text: string, bytes?: { done: number; total?: number }) => void;
+  /** Called when the server's process is there, long before it answers: should the starter be killed now, the next one knows of it. */
+  started?(process: ProcessId, ports: Readonly<Record<string, number>>): void;
   /** Aborted when the start is given up: downloads stop, a server that was started is ended. */
   readonly signal: AbortSignal;
 }

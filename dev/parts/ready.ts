@@ -26,6 +26,7 @@ export async function untilReady(
   context: PartContext,
   answering: Answering,
 ): Promise<RunningPart> {
+  context.started?.({ pid: server.pid, startTime: server.startTime }, answering.ports);
   try {
     return await wait(server, context, answering, server.logStart);
   } catch (error) {

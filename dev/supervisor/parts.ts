@@ -157,6 +157,8 @@ export class LocalParts {
       diskBytes,
       ports: runFile.state.ports[name] ?? {},
       progress: (text, bytes) => progress.step(name, text, bytes),
+      started: ({ pid, startTime }, ports) =>
+        runFile.put({ name, kind: 'part', pid, startTime, command: name, since: new Date().toISOString(), ports }),
       signal: this.#abort.signal,
     };
   }

@@ -47,6 +47,7 @@ async function start(
   child.on('error', () => undefined);
   child.unref();
   const id = identityOf(child.pid ?? 0);
+  context.started?.(id, { http: port });
   const deadline = Date.now() + START_MS;
   for (;;) {
     if (!isAlive(id)) throw failure('the schema registry has ended', context, logStart);
