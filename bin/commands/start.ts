@@ -45,6 +45,8 @@ export async function run(args: string[]): Promise<number> {
   const bounded = values.seconds !== undefined;
   if (bounded && values['no-simulator'])
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds is a run of the simulator: not with --no-simulator');
+  if (bounded && values.rate !== undefined)
+    throw new ConfigError('SLC_CONFIG_OPTION', '--seconds has a rate of its own: not with --rate');
   const dir = bounded ? RUN_DIRS.bounded : RUN_DIRS.long;
   const parts = partSpecs(process.env);
   const containers = values.docker ? composeContainers(COMPOSE_FILE, dir, bounded) : undefined;
@@ -120,8 +122,10 @@ function roles(env: Environment, simulatorArgs: readonly string[] | undefined): 
     command: roleCommand(name, args),
     env,
   });
+  // The simulator seeds the shop and sets its clock: capture must not see the shop before, with the wall clock.
+  const sources = role('sources', 'producer');
   return [
-    role('sources', 'producer'),
+    simulatorArgs === undefined ? sources : { ...sources, after: 'simulate' },
     role('run', 'topology'),
     role('sinks', 'sink'),
     ...(simulatorArgs === undefined ? [] : [role('simulate', 'producer', simulatorArgs)]),

@@ -166,7 +166,7 @@ class Run {
     const restart = options.restart ?? DEFAULT_RESTART;
     const context = { logDir: join(options.dir, 'logs'), runFile: this.#runFile, restart, print: this.#print };
     for (const spec of options.roles(env)) this.#roles.push(new Role(spec, context));
-    for (const role of this.#roles) role.start();
+    for (const role of this.#roles) void this.#begin(role);
     this.#showLive();
     const work = this.#work(addresses, env);
     const beside = options.beside?.(work).catch((error: unknown) => {
@@ -178,6 +178,12 @@ class Run {
     this.#stop.abort();
     await beside;
     return code;
+  }
+
+  async #begin(role: Role): Promise<void> {
+    const { after } = role.spec;
+    await this.#roles.find(({ spec }) => spec.name === after)?.settled;
+    role.start();
   }
 
   #work(addresses: Addresses, env: Readonly<Record<string, string>>): Work {
