@@ -1,28 +1,24 @@
 #!/usr/bin/env node
 // The one file that runs on any Node >= 18: installs what is missing, then runs Sluice under the Node of the package `node`.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
-import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants, uptime } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, 'node_modules');
-const lockFile = join(root, 'package-lock.json');
 const stampFile = join(modules, '.sluice-lock');
-const busyFile = join(root, '.sluice', 'installing');
+const installers = join(root, '.sluice', 'installers');
+
+const MIN_NODE = 18;
 const INSTALL_WAIT_MS = 10 * 60_000;
+const OUTPUT_CHARS = 20_000;
+const INTERRUPTED = 130;
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** A terminal and npm both pass one Ctrl-C on: what comes this soon is the same signal. */
+const ECHO_MS = 300;
 
 main().catch((error) => {
   process.stderr.write(`sluice: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -30,110 +26,131 @@ main().catch((error) => {
 });
 
 async function main() {
-  const major = Number(process.versions.node.split('.')[0]);
-  if (major < 18)
+  if (Number(process.versions.node.split('.')[0]) < MIN_NODE) {
     throw new Error(
-      `Node ${process.versions.node} is too old to begin with: 18 or newer is needed (Sluice brings its own for the rest)`,
+      `Node ${process.versions.node} is too old to begin with: ${MIN_NODE} or newer is needed (Sluice brings its own for the rest)`,
     );
-  if (!installed()) await install();
-  await run();
+  }
+  const code = installed() ? 0 : await oneInstalls();
+  process.exit(code === 0 ? await run() : code);
 }
 
 /** The hash is written last: an install that was interrupted counts as none. */
 function installed() {
-  return (
-    existsSync(stampFile) &&
-    readFileSync(stampFile, 'utf8') === wanted() &&
-    existsSync(join(modules, 'node', 'package.json'))
-  );
+  return existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted() && existsSync(nodeFile());
 }
 
 function wanted() {
-  return createHash('sha256').update(readFileSync(lockFile)).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
 }
 
+function nodeFile() {
+  return join(modules, 'node', 'bin', 'node');
+}
+
+/** Returns what this process ends with: not 0 when it was told to end. */
 async function install() {
-  const mine = await lock();
-  if (!mine) return;
+  const hash = wanted();
   const started = Date.now();
-  process.stderr.write('sluice: installing packages ...\n');
-  try {
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    const result = spawnSync(npm, ['ci', '--no-fund', '--no-audit', '--loglevel=error', '--prefer-offline'], {
-      cwd: root,
-      encoding: 'utf8',
-      maxBuffer: 64 * 1_024 * 1_024,
-      env: { ...process.env, npm_config_ignore_scripts: 'false', NODE_ENV: undefined },
-    });
-    if (result.error) throw new Error(`npm cannot be started: ${result.error.message}`);
-    if (result.status !== 0) throw new Error(`npm ci failed:\n${result.stdout}${result.stderr}`);
-    writeFileSync(stampFile, wanted());
-    process.stderr.write(`sluice: packages installed in ${((Date.now() - started) / 1_000).toFixed(1)} s\n`);
-  } finally {
-    rmSync(busyFile, { force: true });
+  process.stderr.write('Installing packages ...');
+  // Otherwise a broken install of the same lock file would pass for a whole one.
+  rmSync(stampFile, { force: true });
+  // Scripts and development packages are needed whatever the user's npm leaves out elsewhere: one links Node, `npm test` needs the others.
+  const flags = ['--include=dev', '--ignore-scripts=false', '--no-fund', '--no-audit', '--loglevel=error'];
+  const child = spawn('npm', ['ci', '--prefer-offline', ...flags], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-OUTPUT_CHARS)));
   }
+  const { code, interrupted } = await ended(child).catch((error) => {
+    process.stderr.write('\n');
+    throw new Error(`npm cannot be started: ${error.message}`);
+  });
+  process.stderr.write(` ${((Date.now() - started) / 1_000).toFixed(1)} s\n`);
+  if (interrupted) return code === 0 ? INTERRUPTED : code;
+  if (code !== 0) throw new Error(`npm ci failed:\n${output.trim()}`);
+  if (!existsSync(nodeFile())) throw new Error(`npm ci has brought no ${nodeFile()}; its output:\n${output.trim()}`);
+  writeFileSync(stampFile, hash);
+  return 0;
 }
 
-/** One installs, others wait for it. False when another one has done it meanwhile. */
-async function lock() {
-  mkdirSync(dirname(busyFile), { recursive: true });
+/**
+ * One process installs, others wait for it. Each that wants to puts a file with its pid in a folder and goes on only if no other
+ * living one is there; so no file must ever be taken over, only those of the dead removed.
+ */
+async function oneInstalls() {
+  mkdirSync(installers, { recursive: true });
+  const mine = join(installers, String(process.pid));
   const until = Date.now() + INSTALL_WAIT_MS;
   let told = false;
   while (Date.now() < until) {
+    writeFileSync(mine, '');
+    const other = otherInstaller();
     try {
-      const file = openSync(busyFile, 'wx');
-      writeSync(file, String(process.pid));
-      closeSync(file);
-      if (!installed()) return true;
-      rmSync(busyFile, { force: true });
-      return false;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
+      if (other === undefined) return installed() ? 0 : await install();
+    } finally {
+      rmSync(mine, { force: true });
     }
-    if (abandoned()) rmSync(busyFile, { force: true });
-    else {
-      if (!told) process.stderr.write('sluice: waiting for another process that installs packages\n');
-      told = true;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+    if (!told) process.stderr.write(`Waiting for process ${other}, which installs packages\n`);
+    told = true;
+    // Two that see each other both step back, for times of different length.
+    await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 200));
+    if (installed()) return 0;
   }
-  throw new Error(`another process has been installing for too long; if there is none, remove ${busyFile}`);
+  throw new Error(`another process has been installing for too long; if there is none, remove ${installers}`);
 }
 
-function abandoned() {
+function otherInstaller() {
+  return readdirSync(installers)
+    .map(Number)
+    .find((pid) => pid !== process.pid && isInstalling(pid));
+}
+
+function isInstalling(pid) {
+  const file = join(installers, String(pid));
   try {
-    const pid = Number(readFileSync(busyFile, 'utf8'));
-    // Between the making of the file and the writing of the pid it is empty.
-    if (!pid) return Date.now() - statSync(busyFile).mtimeMs > 5_000;
-    process.kill(pid, 0);
-    return false;
+    const bornBefore = Date.now() - uptime() * 1_000;
+    if (statSync(file).mtimeMs >= bornBefore) {
+      process.kill(pid, 0);
+      return true;
+    }
   } catch (error) {
-    return error.code === 'ESRCH';
+    if (error.code === 'EPERM') return true;
   }
+  rmSync(file, { force: true });
+  return false;
 }
 
 async function run() {
-  const { bin } = JSON.parse(readFileSync(join(modules, 'node', 'package.json'), 'utf8'));
-  const node = join(modules, 'node', typeof bin === 'string' ? bin : bin.node);
-  const child = spawn(
-    node,
-    ['--disable-warning=ExperimentalWarning', join(root, 'bin', 'main.ts'), ...process.argv.slice(2)],
-    {
-      stdio: 'inherit',
-      env: {
-        ...process.env,
-        PATH: `${dirname(node)}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}`,
-      },
-    },
-  );
-  // Ctrl-C reaches the child by the terminal; a signal to this process alone is passed on. Either way the child decides when it is over.
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  process.on('SIGINT', () => {
-    if (!process.stdin.isTTY) child.kill('SIGINT');
+  const args = ['--disable-warning=ExperimentalWarning', join(root, 'bin', 'main.ts'), ...process.argv.slice(2)];
+  const path = [dirname(nodeFile()), process.env.PATH].filter(Boolean).join(delimiter);
+  const child = spawn(nodeFile(), args, { stdio: 'inherit', env: { ...process.env, PATH: path } });
+  const { code } = await ended(child);
+  return code;
+}
+
+/** Waits for the end of a child, however often this process is told to end: the child decides when it is over. */
+function ended(child) {
+  return new Promise((resolve, reject) => {
+    let last = 0;
+    const forward = (signal) => {
+      if (Date.now() - last < ECHO_MS) return;
+      last = Date.now();
+      child.kill(signal);
+    };
+    for (const signal of FORWARDED) process.on(signal, forward);
+    const end = () => {
+      for (const signal of FORWARDED) process.removeListener(signal, forward);
+    };
+    child.once('error', (error) => {
+      end();
+      reject(error);
+    });
+    child.once('close', (code, signal) => {
+      end();
+      resolve({ code: code ?? 128 + constants.signals[signal], interrupted: last > 0 });
+    });
   });
-  child.on('error', (error) => {
-    process.stderr.write(`sluice: ${error.message}\n`);
-    process.exit(1);
-  });
-  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)));
 }
