@@ -68,20 +68,18 @@ export class ShopDatabase {
       const [found] = await connection.query<RowDataPacket[]>({
         sql: 'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME IN (?)',
         values: [this.#database, TABLES],
-        timeout: QUERY_MS,
       });
       // Nothing is said in the binlog when there is nothing to do.
       if (found.length === TABLES.length) return;
       await connection.query({
         sql: readFileSync(new URL('../schemas/sql/shop.sql', import.meta.url), 'utf8'),
-        timeout: QUERY_MS,
       });
     });
   }
 
   async rows(sql: string): Promise<RowDataPacket[]> {
     const rows = await this.#again(async (connection) => {
-      const [found] = await connection.query<RowDataPacket[]>({ sql, timeout: QUERY_MS });
+      const [found] = await connection.query<RowDataPacket[]>({ sql });
       return found;
     });
     return rows ?? [];
@@ -94,7 +92,7 @@ export class ShopDatabase {
     const sql = isSingle ? only.sql : ['START TRANSACTION', ...statements.map((one) => one.sql), 'COMMIT'].join('; ');
     const values: SqlValue[] = statements.flatMap((one) => one.values);
     const done = await this.#again(async (connection) => {
-      await connection.query({ sql, values, timeout: QUERY_MS });
+      await connection.query({ sql, values });
       return true;
     });
     return done ?? false;
@@ -111,7 +109,7 @@ export class ShopDatabase {
       if (attempt > 0) this.#resent++;
       try {
         this.#connection ??= await this.#connect();
-        return await work(this.#connection);
+        return await this.#within(work(this.#connection));
       } catch (error) {
         // In the middle of a transaction or of an answer: only a new connection knows where it is.
         this.#drop();
@@ -141,7 +139,7 @@ export class ShopDatabase {
     // Errors between two queries: the next query meets them.
     connection.on('error', () => undefined);
     try {
-      await this.#own(connection);
+      await this.#within(this.#own(connection));
     } catch (error) {
       connection.destroy();
       throw error;
@@ -155,7 +153,7 @@ export class ShopDatabase {
    */
   async #own(connection: Connection): Promise<void> {
     const query = async (sql: string, values: SqlValue[] = []): Promise<RowDataPacket[]> =>
-      (await connection.query<RowDataPacket[]>({ sql, values, timeout: QUERY_MS }))[0];
+      (await connection.query<RowDataPacket[]>({ sql, values }))[0];
     await query("SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 10");
     const lock = `sluice-simulator:${this.#database}`.slice(0, 64);
     const [row] = await query('SELECT GET_LOCK(?, ?) AS owned', [lock, LOCK_WAIT_S]);
@@ -163,6 +161,21 @@ export class ShopDatabase {
     const [found] = await query('SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [this.#database]);
     if (found === undefined) await query(`CREATE DATABASE \`${this.#database}\` CHARACTER SET utf8mb4`);
     await query(`USE \`${this.#database}\``);
+  }
+
+  /** A connection that is destroyed never answers: neither the limit nor `stop` may wait for it. */
+  async #within<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#stop;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const onStop = (): void => reject(new Error('stopped'));
+    const timer = setTimeout(() => reject(new Error(`no answer within ${QUERY_MS} ms`)), QUERY_MS);
+    signal.addEventListener('abort', onStop);
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onStop);
+    }
   }
 
   #drop(): void {

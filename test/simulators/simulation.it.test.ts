@@ -29,12 +29,14 @@ function required(name: string): string {
 
 const folder = mkdtempSync(join(tmpdir(), 'simulators-'));
 const databases: string[] = [];
+const stubs: StubCollector[] = [];
 let admin: Connection;
 
 before(async () => {
   admin = await createConnection({ uri: MYSQL, multipleStatements: true, dateStrings: true });
 });
 after(async () => {
+  await Promise.all(stubs.map((stub) => stub.close()));
   for (const database of databases) await admin.query(`DROP DATABASE IF EXISTS ${database}`);
   await admin.end();
   rmSync(folder, { recursive: true, force: true });
@@ -52,6 +54,7 @@ async function bench(fate: (request: number) => Fate = () => 'taken'): Promise<B
   const database = `sim_${randomBytes(4).toString('hex')}`;
   databases.push(database);
   const stub = await startStubCollector(fate);
+  stubs.push(stub);
   const dir = join(folder, database);
   const mysqlUrl = new URL(MYSQL);
   mysqlUrl.pathname = `/${database}`;
@@ -153,7 +156,6 @@ test('a bounded run sends its totals, says its clocks and ends', async () => {
   await checkChanges(one);
   checkEvents(one);
   wanted = await shopOf(one);
-  await one.stub.close();
 });
 
 test('with lost connections on both sides the shop is the same, and nothing is doubled', async () => {
@@ -181,7 +183,6 @@ test('with lost connections on both sides the shop is the same, and nothing is d
   await checkChanges(one);
   checkEvents(one);
   assert.deepEqual(await shopOf(one), wanted);
-  await one.stub.close();
 });
 
 test('stopped in the middle, the next life goes on after it with new ids', async () => {
@@ -212,7 +213,21 @@ test('stopped in the middle, the next life goes on after it with new ids', async
   assert.equal(new Set(fresh.map((line) => `${line.topic} ${line.id}`)).size, fresh.length);
   await checkChanges(one);
   checkEvents(one);
-  await one.stub.close();
+});
+
+test('MySQL that does not answer does not keep the simulator from stopping', async () => {
+  const one = await bench();
+  const stop = new AbortController();
+  const simulation = one.simulation({ seconds: undefined, rate: 30, signal: stop.signal });
+  await simulation.prepare();
+  await admin.query('FLUSH TABLES WITH READ LOCK');
+  const running = simulation.run();
+  while (simulation.stats().events < 100) await new Promise((resolve) => setTimeout(resolve, 20));
+  const from = Date.now();
+  stop.abort();
+  const result = await running.finally(async () => void (await admin.query('UNLOCK TABLES')));
+  assert.equal(result.changes, 0);
+  assert.ok(Date.now() - from < 10_000, 'it waited for the statement'); // 15 s is the limit of a statement
 });
 
 test('live: wall-clock times, no sender clock, until the signal', async () => {
@@ -235,5 +250,4 @@ test('live: wall-clock times, no sender clock, until the signal', async () => {
   const lines = one.manifest();
   assert.equal(lines.length, result.events + result.changes);
   for (const { at, flag } of lines) if (flag === 'valid') assert.ok(at >= from && at <= to);
-  await one.stub.close();
 });
