@@ -278,10 +278,12 @@ describe('a server that fails', () => {
   test('away at start and in the middle is RetriableError without secrets; the same call works when it is back', async () => {
     const line = await openLine(database.url);
     const url = new URL(line.url);
-    url.password = 'hunter2';
+    // A server that trusts everybody takes any.
+    url.password ||= 'hunter2';
+    const secret = url.password;
     const sink = makeSink({ url: url.href }, { connectTimeoutMs: 1_000 });
     await line.away();
-    await assert.rejects(sink.open(), (error: Error) => away(error) && !error.message.includes('hunter2'));
+    await assert.rejects(sink.open(), (error: Error) => away(error) && !error.message.includes(secret));
     await assert.rejects(sink.claim(topic, 0), away);
     await line.restore();
     await sink.open();
