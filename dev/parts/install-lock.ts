@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigError } from '#topology';
 import type { DownloadContext } from './maven.ts';
 import { isRunning, startTimeOf } from './process.ts';
 import type { ProcessId } from './part.ts';
 
 const POLL_MS = 200;
+/** Longer than a download may take. */
+const WAIT_MS = 20 * 60_000;
 
 /**
  * One download of a target at a time, also for two clones of the same user; the others wait. A lock whose holder has ended is taken over.
@@ -20,6 +23,7 @@ export async function withInstallLock<Result>(
   const draft = `${lock}.${randomUUID()}`;
   const own: ProcessId = { pid: process.pid, startTime: (await startTimeOf(process.pid)) ?? '' };
   await writeFile(draft, JSON.stringify(own));
+  const deadline = performance.now() + WAIT_MS;
   let told: number | undefined;
   try {
     while (!(await taken(draft, lock))) {
@@ -29,6 +33,11 @@ export async function withInstallLock<Result>(
         await rename(lock, `${draft}.stale`).catch(() => undefined);
         await rm(`${draft}.stale`, { force: true });
         continue;
+      }
+      if (performance.now() > deadline) {
+        throw new ConfigError('SLC_PART_DOWNLOAD', `process ${holder?.pid ?? '?'} does not finish its download`, {
+          hint: `end that process, or delete ${lock}`,
+        });
       }
       if (holder !== undefined && holder.pid !== told) {
         told = holder.pid;
