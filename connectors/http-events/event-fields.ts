@@ -30,7 +30,10 @@ const KINDS: Readonly<Record<string, ValueKind>> = {
   boolean: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
   // Half a surrogate pair has no UTF-8: it would be written as another character.
   string: { expected: 'a text', accepts: (value) => typeof value === 'string' && value.isWellFormed() },
-  int: { expected: 'a whole number', accepts: (value) => Number.isInteger(value) && Object.is(Number(value) | 0, value) },
+  int: {
+    expected: 'a whole number',
+    accepts: (value) => Number.isInteger(value) && Object.is(Number(value) | 0, value),
+  },
   long: { expected: 'a whole number', accepts: isLong },
   float: { expected: 'a number', accepts: (value) => typeof value === 'number' },
   double: { expected: 'a number', accepts: (value) => typeof value === 'number' },
