@@ -2,10 +2,10 @@ import { Observable, type OperatorFunction } from 'rxjs';
 import { TopologyError } from '../errors.ts';
 import { type AnyRecord } from '../record.ts';
 import { makeStore } from '../state/make-store.ts';
-import type { StateStore, StoreSpec } from '../state/store.ts';
+import type { StateStore } from '../state/store.ts';
 import { originCoordinate } from '../time/coordinate.ts';
 import type { RecordTime } from '../time/record-time.ts';
-import type { GraphNode } from './graph.ts';
+import { type GraphNode, unwindowed } from './graph.ts';
 import type { CreateProcessor, NodeContext, NodeSpec } from './node.ts';
 import { scope } from './scope.ts';
 import { Trace } from './trace.ts';
@@ -69,7 +69,8 @@ function runPlain<I, O>(source: Observable<I>, { spec, create }: OperatorDefinit
       get windows() {
         return windows;
       },
-      store: <S extends StateStore>(name: string): S => storeIn(stores, spec.store, name) as S,
+      store: <S extends StateStore>(name: string): S =>
+        storeIn(stores, windows === undefined ? unwindowed(spec) : spec, name) as S,
       watermark: () => watermark,
       watermarkOf: () => watermark,
       get time() {
@@ -111,8 +112,8 @@ function runPlain<I, O>(source: Observable<I>, { spec, create }: OperatorDefinit
   });
 }
 
-function storeIn(stores: Map<string, StateStore>, spec: StoreSpec | undefined, name: string): StateStore {
+function storeIn(stores: Map<string, StateStore>, spec: NodeSpec, name: string): StateStore {
   let store = stores.get(name);
-  if (store === undefined) stores.set(name, (store = makeStore(spec ?? { name, kind: 'key-value' })));
+  if (store === undefined) stores.set(name, (store = makeStore(spec.store ?? { name, kind: 'key-value' })));
   return store;
 }

@@ -63,7 +63,8 @@ export class Graph {
       }
       if (entry.spec.keyed === true && needsRepartition(node)) node = this.#repartition(node, nameBehind(entries, i));
       if (entry.spec.keyed === true) guardKeys(node);
-      node = this.add(entry.spec, [node, ...entry.tables], { create: entry.create });
+      const spec = node.spec.windows === undefined ? this.#withoutWindow(entry.spec) : entry.spec;
+      node = this.add(spec, [node, ...entry.tables], { create: entry.create });
       i++;
     }
     if (node.spec.windows !== undefined)
@@ -83,6 +84,17 @@ export class Graph {
     if (entry.spec.aggregates !== true) {
       throw this.#error('SLC_STAGE_WINDOW', `windowedBy() is followed by ${entry.spec.kind}(), not by an aggregation`);
     }
+  }
+
+  #withoutWindow(spec: NodeSpec): NodeSpec {
+    if (spec.aggregates === true && spec.ordered === true) {
+      throw this.#error(
+        'SLC_STAGE_ORDER',
+        `${spec.kind}() without a window folds records in the order in which they happen to come`,
+        'put windowedBy() before it, or say { commutative: true } when the order does not matter',
+      );
+    }
+    return unwindowed(spec);
   }
 
   #segment(parent: GraphNode, run: readonly RxEntry[]): GraphNode {
@@ -105,6 +117,12 @@ export class Graph {
   #error(code: string, message: string, hint?: string): TopologyError {
     return new TopologyError(code, `${this.stage}: ${message}`, hint === undefined ? {} : { hint });
   }
+}
+
+/** What an aggregation is without windowedBy before it: a table by key. Other nodes stay what they are. */
+export function unwindowed(spec: NodeSpec): NodeSpec {
+  if (spec.aggregates !== true || spec.store === undefined) return spec;
+  return { ...spec, detail: 'emit updates', emits: 'updates', store: { ...spec.store, kind: 'key-value' } };
 }
 
 /** True when a node's output is a table: an aggregation without a window, or with emit 'updates'. */

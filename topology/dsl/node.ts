@@ -28,6 +28,8 @@ export interface NodeSpec {
   /** An aggregation: may follow windowedBy; without a window, or with emit 'updates', it ends the pipe as a table. */
   readonly aggregates?: boolean;
   readonly emits?: Emit;
+  /** An aggregation that folds in an order, which only a window can give: without one it is refused. */
+  readonly ordered?: boolean;
   /** Marks what is no function of the log (`latest` joins, wall-clock punctuation, mapAsync): shown by describe(). */
   readonly nondeterministic?: string;
 }

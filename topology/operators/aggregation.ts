@@ -3,7 +3,6 @@ import type { OperatorFunction } from 'rxjs';
 import { defineOperator } from '../dsl/define-operator.ts';
 import type { TableOf } from '../dsl/kstream.ts';
 import type { CreateProcessor, Emit, NodeSpec } from '../dsl/node.ts';
-import { TopologyError } from '../errors.ts';
 import type { AnyRecord, StreamRecord, WindowKey } from '../record.ts';
 import { tableAggregate } from './table-aggregate.ts';
 import { windowAggregate } from './window-aggregate.ts';
@@ -50,22 +49,12 @@ export function aggregation<I extends Groupable, O>(
     keyed: true,
     aggregates: true,
     emits: emit,
+    ordered: !fold.commutative,
     store: { name: options.store, kind: 'window' },
   };
   const overWindows = windowAggregate({ ...fold, store: options.store, emit });
   const overKeys = tableAggregate({ ...fold, store: options.store });
-  const create: CreateProcessor<never, unknown> = (context, emitOne) => {
-    if (context.windows !== undefined) return overWindows(context, emitOne);
-    if (!fold.commutative) {
-      throw new TopologyError(
-        'SLC_STAGE_ORDER',
-        `${fold.kind}() without a window folds records in the order in which they happen to come`,
-        {
-          hint: 'put windowedBy() before it, or say { commutative: true } when the order does not matter',
-        },
-      );
-    }
-    return overKeys(context, emitOne);
-  };
+  const create: CreateProcessor<never, unknown> = (context, emitOne) =>
+    context.windows === undefined ? overKeys(context, emitOne) : overWindows(context, emitOne);
   return defineOperator({ spec, create: create as CreateProcessor<I, O> });
 }

@@ -72,16 +72,17 @@ class WindowAggregate implements Processor<WindowedInput> {
   }
 
   #add(record: StreamRecord<unknown, unknown>, start: number, end: number): void {
-    const { init, commutative } = this.#options;
-    const entry =
-      this.#store.get(record.key, start, end) ??
-      this.#store.add(record.key, start, end, commutative ? init() : null, !commutative);
-    if (entry.contributors === undefined) {
-      entry.accumulator = this.#options.add(entry.accumulator as never, record.value as never, record);
-    } else {
-      entry.contributors.push([record.timestamp, this.#context.time.coordinate.toString('base64'), record.value]);
-    }
+    const { init, add, commutative } = this.#options;
+    const known = this.#store.get(record.key, start, end);
+    const { time } = this.#context;
+    // Folded before anything is stored: a record that fails leaves no trace, not even an empty window.
+    const before = known === undefined && commutative ? init() : known?.accumulator;
+    const accumulator = commutative ? add(before as never, record.value as never, record) : null;
+    const entry = known ?? this.#store.add(record.key, start, end, accumulator, !commutative);
+    entry.accumulator = accumulator;
+    entry.contributors?.push([record.timestamp, time.coordinate.toString('base64'), record.value]);
     if (record.timestamp > entry.timestamp) entry.timestamp = record.timestamp;
+    if (time.originWatermark > entry.originWatermark) entry.originWatermark = time.originWatermark;
     this.#store.touch(entry);
   }
 
@@ -89,14 +90,28 @@ class WindowAggregate implements Processor<WindowedInput> {
     const lastEnd = watermark - this.#windows.graceMs;
     if (this.#store.firstEnd > lastEnd) return;
     if (this.#options.emit === 'updates') this.flush();
-    for (const entry of this.#store.takeClosed(lastEnd)) {
-      if (this.#options.emit === 'final') this.#emit(entry, entry.end - 1);
-    }
+    for (const entry of this.#store.takeClosed(lastEnd)) this.#close(entry);
   }
 
   flush(): void {
     if (this.#options.emit !== 'updates') return;
-    for (const entry of this.#store.takePending()) this.#emit(entry, entry.timestamp);
+    for (const entry of this.#store.takePending()) {
+      const folded = this.#fold(entry, () => undefined);
+      if (folded === undefined) continue;
+      // The last contributor was read in this commit, so its ow is at least whatever was promised before it.
+      const originWatermark = Math.max(entry.timestamp, entry.originWatermark);
+      this.#emit(entry, folded.result, entry.timestamp, originWatermark);
+    }
+  }
+
+  /** Records that cannot be folded go to the dead-letter topic when their window closes: then it is known with which others they are folded. */
+  #close(entry: WindowEntry): void {
+    const last = entry.end - 1;
+    const folded = this.#fold(entry, ([timestamp, coordinate, value], error) => {
+      const time = { originWatermark: last, coordinate: Buffer.from(coordinate, 'base64') };
+      this.#context.failed({ key: entry.key, value, timestamp }, time, error);
+    });
+    if (this.#options.emit === 'final' && folded !== undefined) this.#emit(entry, folded.result, last, last);
   }
 
   outputWatermark(): number {
@@ -105,29 +120,42 @@ class WindowAggregate implements Processor<WindowedInput> {
     return this.#options.emit === 'final' ? watermark - this.#windows.graceMs : watermark;
   }
 
-  #emit(entry: WindowEntry, timestamp: number): void {
+  #emit(entry: WindowEntry, value: unknown, timestamp: number, originWatermark: number): void {
     const key: WindowKey<unknown> = { key: entry.key, start: entry.start, end: entry.end };
-    const originWatermark =
-      this.#options.emit === 'final' ? entry.end - 1 : Math.max(timestamp, this.#context.watermark());
     const coordinate = finalCoordinate(this.#context.storeNumber, entry.start, entry.end, keyBytes(entry.key));
-    this.#context.emitAt({ key, value: this.#result(entry), timestamp }, { originWatermark, coordinate });
+    this.#context.emitAt({ key, value, timestamp }, { originWatermark, coordinate });
   }
 
-  #result(entry: WindowEntry): unknown {
-    if (entry.contributors === undefined) return entry.accumulator;
-    return foldInOrder(entry.contributors, this.#options);
+  /** undefined when not one record could be folded. */
+  #fold(entry: WindowEntry, failed: FoldFailure): { readonly result: unknown } | undefined {
+    if (entry.contributors === undefined) return { result: entry.accumulator };
+    return foldInOrder(entry.key, entry.contributors, this.#options, failed);
   }
 }
 
-/** Folds contributors in canonical (timestamp, coordinate) order (TIME.md rule 10). */
-export function foldInOrder(contributors: Contributor[], options: WindowAggregateOptions): unknown {
+type FoldFailure = (contributor: Contributor, error: unknown) => void;
+
+/** Folds contributors in canonical (timestamp, coordinate) order (TIME.md rule 10); leaves out those that `add` throws for. */
+function foldInOrder(
+  key: unknown,
+  contributors: readonly Contributor[],
+  options: WindowAggregateOptions,
+  failed: FoldFailure,
+): { readonly result: unknown } | undefined {
   const sorted = contributors
     .map((each) => ({ each, coordinate: Buffer.from(each[1], 'base64') }))
     .sort((a, b) => a.each[0] - b.each[0] || Buffer.compare(a.coordinate, b.coordinate));
-  let accumulator = options.init();
+  let result = options.init();
+  let folded = 0;
   for (const { each } of sorted) {
-    const record: AnyRecord = { key: null, value: each[2], timestamp: each[0] };
-    accumulator = options.add(accumulator as never, each[2] as never, record);
+    const [timestamp, , value] = each;
+    const record: AnyRecord = { key, value, timestamp };
+    try {
+      result = options.add(result as never, value as never, record);
+      folded++;
+    } catch (error) {
+      failed(each, error);
+    }
   }
-  return accumulator;
+  return folded === 0 ? undefined : { result };
 }

@@ -12,6 +12,8 @@ export interface WindowEntry {
   readonly end: number;
   /** Largest timestamp of the contributors, ms. */
   timestamp: number;
+  /** Largest ow of the contributors since the last restore, ms; not in the changelog. */
+  originWatermark: number;
   accumulator: unknown;
   /** Only for aggregations that need an order. */
   contributors: Contributor[] | undefined;
@@ -60,6 +62,7 @@ export class MemoryWindowStore implements StateStore {
       start,
       end,
       timestamp: -Infinity,
+      originWatermark: -Infinity,
       accumulator,
       contributors: ordered ? [] : undefined,
     };
@@ -122,7 +125,15 @@ export class MemoryWindowStore implements StateStore {
       Contributor[] | null,
     ];
     this.#remove(recordKey, start, end);
-    this.#insert({ key: recordKey, start, end, timestamp, accumulator, contributors: contributors ?? undefined });
+    this.#insert({
+      key: recordKey,
+      start,
+      end,
+      timestamp,
+      originWatermark: -Infinity,
+      accumulator,
+      contributors: contributors ?? undefined,
+    });
   }
 
   clear(): void {

@@ -33,7 +33,7 @@ export class MemoryLog {
   }
 
   /** All records, for assertions and restores. */
-  *records(): IterableIterator<{ key: Buffer | null; value: Buffer | null; timestamp: number; cursor: RecordCursor }> {
+  *records(): Generator<{ key: Buffer | null; value: Buffer | null; timestamp: number; cursor: RecordCursor }> {
     const cursor = new RecordCursor();
     for (const batch of this.#batches) {
       cursor.open(batch);

@@ -155,10 +155,11 @@ export class TopologyTestDriver {
   deadLetters(stage: string): { readonly code: string; readonly reason: string }[] {
     const text = (bytes: Buffer | null): string => bytes?.toString('utf8') ?? '';
     return (this.#logs.get(deadLetterTopicOf(stage)) ?? []).flatMap((log) =>
-      [...log.records()].map(({ cursor }) => ({
-        code: text(cursor.header('code')),
-        reason: text(cursor.header('reason')),
-      })),
+      // One by one: the cursor stands on the record in hand.
+      log
+        .records()
+        .map(({ cursor }) => ({ code: text(cursor.header('code')), reason: text(cursor.header('reason')) }))
+        .toArray(),
     );
   }
 
