@@ -1,5 +1,6 @@
 /** `sluice <command>`: finds the command and runs it. Each is a file in bin/commands/ with `run(args)` and `help`. */
 import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ConfigError, SluiceError, TopologyError } from '#topology';
 
@@ -8,32 +9,35 @@ interface Command {
   run(args: string[]): Promise<number>;
 }
 
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  start: () => import('./commands/start.ts'),
-  stop: () => import('./commands/stop.ts'),
-  status: () => import('./commands/status.ts'),
-  clean: () => import('./commands/clean.ts'),
-  check: () => import('./commands/check.ts'),
-  test: () => import('./commands/test.ts'),
-  registry: () => import('./commands/registry.ts'),
-  sources: () => import('./commands/sources.ts'),
-  run: () => import('./commands/run.ts'),
-  sinks: () => import('./commands/sinks.ts'),
-  simulate: () => import('./commands/simulate.ts'),
-  verify: () => import('./commands/verify.ts'),
-};
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
+  Object.entries({
+    start: () => import('./commands/start.ts'),
+    stop: () => import('./commands/stop.ts'),
+    status: () => import('./commands/status.ts'),
+    clean: () => import('./commands/clean.ts'),
+    check: () => import('./commands/check.ts'),
+    test: () => import('./commands/test.ts'),
+    registry: () => import('./commands/registry.ts'),
+    sources: () => import('./commands/sources.ts'),
+    run: () => import('./commands/run.ts'),
+    sinks: () => import('./commands/sinks.ts'),
+    simulate: () => import('./commands/simulate.ts'),
+    verify: () => import('./commands/verify.ts'),
+  }),
+);
 
 /** What a wrong call ends with; the same for a configuration that cannot work. */
 const REFUSED = 2;
+const ECHO_MS = 500;
 const root = dirname(import.meta.dirname);
 
 async function main(args: string[]): Promise<number> {
   const [name = 'help', ...rest] = args;
   if (name === 'help' || name === '--help' || name === '-h') return await help(rest[0]);
-  const load = COMMANDS[name];
+  const load = COMMANDS.get(name);
   if (load === undefined) {
     process.stderr.write(
-      `sluice: there is no command ${JSON.stringify(name)}; there are: ${Object.keys(COMMANDS).join(', ')}\n`,
+      `sluice: there is no command ${JSON.stringify(name)}; there are: ${[...COMMANDS.keys()].join(', ')}\n`,
     );
     return REFUSED;
   }
@@ -44,23 +48,54 @@ async function main(args: string[]): Promise<number> {
 }
 
 async function help(name: string | undefined): Promise<number> {
-  const load = name === undefined ? undefined : COMMANDS[name];
-  if (name !== undefined && load === undefined) return await main([name]);
-  const helps = await Promise.all((load === undefined ? Object.values(COMMANDS) : [load]).map((one) => one()));
-  process.stdout.write(`${helps.map((one) => one.help).join('\n\n')}\n`);
+  if (name !== undefined) {
+    const command = await COMMANDS.get(name)?.();
+    if (command === undefined) return await main([name]);
+    process.stdout.write(`${command.help}\n`);
+    return 0;
+  }
+  // A command that cannot be loaded here must not hide the others.
+  const helps = await Promise.all(
+    Array.from(COMMANDS, ([each, load]) =>
+      load().then(
+        (command) => command.help,
+        (error: unknown) =>
+          `sluice ${each}\n  cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
+      ),
+    ),
+  );
+  process.stdout.write(`${helps.join('\n\n')}\n`);
   return 0;
 }
 
 function report(error: unknown): number {
   if (error instanceof SluiceError) {
     const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
-    process.stderr.write(`sluice: ${error.message} [${error.code}]${hint}\n`);
+    const where = error.where === undefined ? '' : ` (${error.where})`;
+    process.stderr.write(`sluice: ${error.message}${where} [${error.code}]${hint}\n`);
     return error instanceof ConfigError || error instanceof TopologyError ? REFUSED : 1;
   }
   // What parseArgs says about an unknown option is enough.
   const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
   process.stderr.write(`sluice: ${isUsage ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
   return isUsage ? REFUSED : 1;
+}
+
+/**
+ * One Ctrl-C comes up to three times: from the terminal, from npm and from bin/sluice.js. Commands that listen once would be ended by the
+ * second one in the middle of their stop: what comes this soon is the same one. Later ones end as without any listener.
+ */
+function dropEchoes(): void {
+  const first = new Map<NodeJS.Signals, number>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      const now = performance.now();
+      const at = first.get(signal);
+      if (at === undefined) first.set(signal, now);
+      const isEcho = at !== undefined && now - at < ECHO_MS;
+      if (!isEcho && process.listenerCount(signal) === 1) process.exit(128 + constants.signals[signal]);
+    });
+  }
 }
 
 // A role whose supervisor was killed ends in order: nobody would end it, and the next start begins it anew.
@@ -71,4 +106,7 @@ if (process.send !== undefined) {
   });
 }
 
-process.exit(await main(process.argv.slice(2)).catch(report));
+dropEchoes();
+const code = await main(process.argv.slice(2)).catch(report);
+// What a pipe has not taken yet would be lost.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

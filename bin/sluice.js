@@ -60,14 +60,19 @@ async function install() {
   // Scripts and development packages are needed whatever the user's npm leaves out elsewhere: one links Node, `npm test` needs the others.
   const flags = ['--include=dev', '--ignore-scripts=false', '--no-fund', '--no-audit', '--loglevel=error'];
   const child = spawn('npm', ['ci', '--prefer-offline', ...flags], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  // npm outlives a launcher that is killed: the next one waits for it.
+  const npmFile = join(installers, String(child.pid));
+  if (child.pid !== undefined) writeFileSync(npmFile, '');
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-OUTPUT_CHARS)));
   }
-  const { code, interrupted } = await ended(child).catch((error) => {
-    process.stderr.write('\n');
-    throw new Error(`npm cannot be started: ${error.message}`);
-  });
+  const { code, interrupted } = await ended(child)
+    .catch((error) => {
+      process.stderr.write('\n');
+      throw new Error(`npm cannot be started: ${error.message}`);
+    })
+    .finally(() => rmSync(npmFile, { force: true }));
   process.stderr.write(` ${((Date.now() - started) / 1_000).toFixed(1)} s\n`);
   if (interrupted) return code === 0 ? INTERRUPTED : code;
   if (code !== 0) throw new Error(`npm ci failed:\n${output.trim()}`);
