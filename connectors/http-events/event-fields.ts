@@ -10,12 +10,12 @@ export interface EventField {
   readonly defaultValue: unknown;
   /** 'a whole number or null'. */
   readonly expected: string;
-  accepts(value: unknown): boolean;
+  readonly accepts: (this: void, value: unknown) => boolean;
 }
 
 interface ValueKind {
   readonly expected: string;
-  accepts(value: unknown): boolean;
+  readonly accepts: (this: void, value: unknown) => boolean;
 }
 
 /** Set by the collector, never by the sender. */

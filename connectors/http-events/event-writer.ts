@@ -10,7 +10,7 @@ interface Waiting {
   readonly since: number;
   /** Time the senders had reached when it came. */
   readonly reached: number | undefined;
-  settle(error?: Error): void;
+  readonly settle: (this: void, error?: Error) => void;
 }
 
 export interface EventWriterOptions {
@@ -48,9 +48,9 @@ export class EventWriter {
     return this.#refusedAt;
   }
 
-  /** A sender was told to come again. */
+  /** A sender was told to come again. One that says its clock does not let it pass what has not arrived. */
   noteRefusal(): void {
-    this.#refusedAt = Date.now();
+    if (!this.#options.clock.isSaid) this.#refusedAt = Date.now();
   }
 
   /** All events that came before the senders had reached this time are in Kafka, ms. Undefined = nothing can be said. */

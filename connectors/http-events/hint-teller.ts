@@ -49,11 +49,17 @@ export class HintTeller {
   #next(ms: number): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#saying = this.#say().then(
-        () => this.#next(this.#options.hintMs),
-        (error: unknown) => this.#failed(error),
-      );
+      this.#saying = this.#tick();
     }, ms);
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#say();
+      this.#next(this.#options.hintMs);
+    } catch (error) {
+      await this.#failed(error);
+    }
   }
 
   async #say(): Promise<void> {
@@ -82,6 +88,6 @@ export class HintTeller {
     const broken = this.#producer;
     this.#producer = undefined;
     this.#next(PAUSE_MS);
-    await broken?.close().catch(() => undefined);
+    await broken?.close();
   }
 }

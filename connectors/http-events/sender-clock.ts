@@ -21,10 +21,13 @@ export class SenderClock {
     if (this.#largest === undefined || time > this.#largest) this.#largest = time;
   }
 
+  /** True while the time is one that senders have said. */
+  get isSaid(): boolean {
+    return this.#source === 'sender' || (this.#largest !== undefined && this.#now() - this.#heardAt < SENDER_GONE_MS);
+  }
+
   /** ms; undefined = nothing can be said yet. */
   reached(): number | undefined {
-    const now = this.#now();
-    if (this.#source === 'sender') return this.#largest;
-    return this.#largest !== undefined && now - this.#heardAt < SENDER_GONE_MS ? this.#largest : now;
+    return this.isSaid ? this.#largest : this.#now();
   }
 }
