@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, 'node_modules');
 const stampFile = join(modules, '.sluice-lock');
-const installers = join(root, '.sluice', 'installers');
+const installers = join(root, '.sluice', 'installing');
 
 const MIN_NODE = 18;
 const INSTALL_WAIT_MS = 10 * 60_000;
