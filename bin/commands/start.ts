@@ -1,5 +1,6 @@
 /** `npm start`: the local parts, the roles, and a live view until Ctrl-C; `--seconds N`: a run on data of its own, verified at its end. */
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '#topology';
@@ -18,6 +19,7 @@ import {
   ROOT,
   RUN_DIRS,
 } from '../../dev/supervisor/local-run.ts';
+import { lastLines, logSize } from '../../dev/supervisor/log-rotation.ts';
 import type { Addresses } from '../../dev/supervisor/parts.ts';
 import type { RoleSpec } from '../../dev/supervisor/roles.ts';
 import { supervise, type Work } from '../../dev/supervisor/supervise.ts';
@@ -66,7 +68,11 @@ export async function run(args: string[]): Promise<number> {
       write: (text) => void process.stdout.write(text),
     },
     environment: (addresses, ports) => environment(dir, bounded, addresses, ports['collector']?.['http']),
-    prepare: ({ mysql = '' }, signal) => prepareShop(shopUrl(mysql), join(ROOT, 'schemas', 'sql', 'shop.sql'), signal),
+    async prepare(address, signal) {
+      const mysql = shopUrl(await address('mysql'));
+      await prepareShop(mysql, join(ROOT, 'schemas', 'sql', 'shop.sql'), signal);
+      if (!values['no-simulator']) await seedShop(dir, mysql, simulatorArgs, signal);
+    },
     roles: (env) => roles({ ...inherited(), ...env }, values['no-simulator'] ? undefined : simulatorArgs),
     beside: tellFirstRow,
     work: bounded ? boundedWork : undefined,
@@ -97,9 +103,43 @@ async function environment(
     SLUICE_COLLECTOR_PORT: String(port),
     SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
     SLUICE_DISK: String(diskBytes(process.env['SLUICE_DISK'])),
-    SLUICE_SIM_DIR: join(dir, 'simulator'),
+    SLUICE_SIM_DIR: simulatorDir(dir),
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(CACHE_DIR, 'compiled'),
     ...(bounded && { SLUICE_CLOCK: 'sender' }),
   };
+}
+
+/**
+ * The simulator seeds the shop and sets its clock: capture must not see the shop before, with the wall clock. It runs while Kafka starts, and ends by
+ * itself when this process does.
+ */
+async function seedShop(dir: string, mysql: string, args: readonly string[], signal: AbortSignal): Promise<void> {
+  const [program, ...rest] = roleCommand('simulate', [...args, '--prepare']);
+  const logFile = join(dir, 'logs', 'simulate.log');
+  const logStart = logSize(logFile);
+  const log = openSync(logFile, 'a');
+  const env = {
+    ...process.env,
+    SLUICE_MYSQL: mysql,
+    SLUICE_SIM_DIR: simulatorDir(dir),
+    // Nothing is sent yet.
+    SLUICE_COLLECTOR: 'http://127.0.0.1:9',
+  };
+  const child = spawn(program, rest, { detached: true, stdio: ['ignore', log, log, 'ipc'], env, signal });
+  closeSync(log);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  if (code === 0) return;
+  const lines = lastLines(logFile, 20, logStart).map((line) => `  | ${line}`);
+  throw new ConfigError('SLC_PART_START', ['the shop cannot be seeded', ...lines].join('\n'), {
+    hint: `log: ${logFile}`,
+  });
+}
+
+function simulatorDir(dir: string): string {
+  return join(dir, 'simulator');
 }
 
 /** The local server's address names no database; one that is given may. */
@@ -122,10 +162,8 @@ function roles(env: Environment, simulatorArgs: readonly string[] | undefined): 
     command: roleCommand(name, args),
     env,
   });
-  // The simulator seeds the shop and sets its clock: capture must not see the shop before, with the wall clock.
-  const sources = role('sources', 'producer');
   return [
-    simulatorArgs === undefined ? sources : { ...sources, after: 'simulate' },
+    role('sources', 'producer'),
     role('run', 'topology'),
     role('sinks', 'sink'),
     ...(simulatorArgs === undefined ? [] : [role('simulate', 'producer', simulatorArgs)]),

@@ -47,6 +47,9 @@ export class LocalParts {
   readonly #kept = new Map<PartName, Kept>();
   readonly #abort = new AbortController();
   readonly #failed = Promise.withResolvers<Error>();
+  readonly #ready = new Map<PartName, PromiseWithResolvers<string>>();
+  /** Starts under way: an end waits for them, since each ends the server that it has begun. */
+  readonly #pending = new Set<Promise<unknown>>();
   #watch: NodeJS.Timeout | undefined;
 
   constructor(options: PartsOptions) {
@@ -56,6 +59,13 @@ export class LocalParts {
   /** Resolves with the reason when a part is given up. */
   get failed(): Promise<Error> {
     return this.#failed.promise;
+  }
+
+  /** Resolves when this part answers, while others may be starting still; never when it does not. */
+  address(name: PartName): Promise<string> {
+    const ready = this.#ready.get(name) ?? Promise.withResolvers<string>();
+    this.#ready.set(name, ready);
+    return ready.promise;
   }
 
   /** Starts all; when one fails, the others are ended and its error is thrown. */
@@ -69,7 +79,7 @@ export class LocalParts {
     // In the order of their needs: each finds the promises that it waits for.
     for (const spec of [...specs].sort((a, b) => (a.after?.length ?? 0) - (b.after?.length ?? 0))) {
       const entry = left.find(({ name }) => name === spec.name);
-      starts.set(spec.name, this.#one(spec, entry, addresses));
+      starts.set(spec.name, this.#announced(spec.name, this.#one(spec, entry, addresses)));
     }
     const outcomes = await Promise.allSettled(
       [...starts.values()].map((start) =>
@@ -83,6 +93,22 @@ export class LocalParts {
     if (failure !== undefined) throw failure.reason;
     this.#watch = setInterval(() => this.#look(), WATCH_MS);
     return await addresses([...starts.keys()]);
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#pending.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#pending.delete(work);
+    }
+  }
+
+  async #announced(name: PartName, start: Promise<string>): Promise<string> {
+    const address = await this.#track(start);
+    void this.address(name);
+    this.#ready.get(name)?.resolve(address);
+    return address;
   }
 
   async #one(
@@ -167,7 +193,7 @@ export class LocalParts {
     for (const kept of this.#kept.values()) {
       if (kept.busy || this.#abort.signal.aborted || isAlive(kept.running)) continue;
       kept.busy = true;
-      void this.#again(kept);
+      void this.#track(this.#again(kept));
     }
   }
 
@@ -213,6 +239,7 @@ export class LocalParts {
   /** Ends all in order; `deadlines`: wall clock, one per rank of the order, the last for Kafka. */
   async stop(deadlines: readonly [number, number, number]): Promise<void> {
     this.beginStop();
+    await Promise.allSettled(this.#pending);
     for (const [rank, names] of STOP_ORDER.entries()) {
       await Promise.all(names.map((name) => this.#stopOne(name, deadlines[rank] ?? deadlines[2])));
     }

@@ -16,8 +16,6 @@ export interface RoleSpec {
   /** Program and arguments. */
   readonly command: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
-  /** A role that must have been ready once before this one begins. */
-  readonly after?: string;
 }
 
 export interface RestartPolicy {
@@ -63,7 +61,6 @@ export class Role {
   #logStart = 0;
   readonly #done = Promise.withResolvers<SimulationDone>();
   readonly #failed = Promise.withResolvers<Error>();
-  readonly #settled = Promise.withResolvers<void>();
 
   constructor(spec: RoleSpec, context: RoleContext) {
     this.spec = spec;
@@ -89,19 +86,12 @@ export class Role {
     return this.#done.promise;
   }
 
-  /** Resolves when it is ready for the first time, or given up. */
-  get settled(): Promise<void> {
-    return this.#settled.promise;
-  }
-
   /** Resolves with the reason when it is given up. */
   get failed(): Promise<Error> {
     return this.#failed.promise;
   }
 
-  /** Does nothing when it was stopped before it began. */
   start(): void {
-    if (this.#state === 'stopped') return;
     const { name, command, env } = this.spec;
     mkdirSync(this.#context.logDir, { recursive: true });
     this.#logStart = logSize(this.logFile);
@@ -134,7 +124,6 @@ export class Role {
     const message = parseMessage(raw);
     // What was on its way when the role was stopped changes nothing: else its end would count as unexpected.
     if (message?.type === 'ready' && this.#state === 'starting') this.#state = 'ready';
-    if (message?.type === 'ready') this.#settled.resolve();
     if (message?.type === 'stats') this.#stats = { ...this.#stats, ...message.stats };
     if (message?.type === 'done') {
       if (this.#state !== 'stopped') this.#state = 'finished';
@@ -169,7 +158,6 @@ export class Role {
     const error = new Error(`${name} is given up: ${why}, at last ${how}`);
     this.#context.print([error.message, ...lines.map((line) => `  | ${line}`), `  log: ${this.logFile}`].join('\n'));
     this.#failed.resolve(error);
-    this.#settled.resolve();
   }
 
   /** Asks it to end and waits until the deadline (wall clock, ms); then its group is killed. */

@@ -51,8 +51,8 @@ export interface SuperviseOptions {
     addresses: Addresses,
     ports: Readonly<Record<string, Readonly<Record<string, number>>>>,
   ): Promise<Readonly<Record<string, string>>>;
-  /** Between parts and roles: databases are made. */
-  prepare?(addresses: Addresses, signal: AbortSignal): Promise<void>;
+  /** Before the roles, while parts start still: `address` resolves when that part answers. */
+  prepare?(address: (name: PartName) => Promise<string>, signal: AbortSignal): Promise<void>;
   roles(env: Readonly<Record<string, string>>): readonly RoleSpec[];
   /** Runs beside the roles and never ends the run. */
   beside?(work: Work): Promise<void>;
@@ -157,16 +157,15 @@ class Run {
   async #until(): Promise<number> {
     await this.#clearLeftovers();
     const { options, signal } = { options: this.#options, signal: this.#stop.signal };
-    const addresses = await this.#startParts();
-    signal.throwIfAborted();
-    await options.prepare?.(addresses, signal);
+    const prepared = options.prepare?.((name) => this.#parts.address(name), signal);
+    const [addresses] = await Promise.all([this.#startParts(), prepared]);
     signal.throwIfAborted();
     const env = await options.environment(addresses, this.#runFile.state.ports);
     this.#tell(env);
     const restart = options.restart ?? DEFAULT_RESTART;
     const context = { logDir: join(options.dir, 'logs'), runFile: this.#runFile, restart, print: this.#print };
     for (const spec of options.roles(env)) this.#roles.push(new Role(spec, context));
-    for (const role of this.#roles) void this.#begin(role);
+    for (const role of this.#roles) role.start();
     this.#showLive();
     const work = this.#work(addresses, env);
     const beside = options.beside?.(work).catch((error: unknown) => {
@@ -178,12 +177,6 @@ class Run {
     this.#stop.abort();
     await beside;
     return code;
-  }
-
-  async #begin(role: Role): Promise<void> {
-    const { after } = role.spec;
-    await this.#roles.find(({ spec }) => spec.name === after)?.settled;
-    role.start();
   }
 
   #work(addresses: Addresses, env: Readonly<Record<string, string>>): Work {

@@ -243,16 +243,6 @@ describe('supervisor', () => {
     assert.equal(await starter.ended, 1);
   });
 
-  test('a role that needs another one begins when that one is ready', async () => {
-    const sources = { name: 'sources', tier: 'producer', after: 'simulate' } as const;
-    const starter = start({ roles: [sources, ...ROLES], parts: PARTS });
-    await until('it begins', () => notes('begins').includes('sources'), starter);
-    assert.ok(notes('begins').indexOf('simulate') < notes('begins').indexOf('sources'));
-    starter.child.kill('SIGINT');
-    assert.equal(await starter.ended, 0);
-    assert.deepEqual(processesOf(folder), []);
-  });
-
   test('a role that refuses its configuration is not started again', async () => {
     const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'producer', how: 'refuses' }], parts: PARTS });
     await until('it is given up', () => /refuses its configuration/.test(starter.text()), starter);
