@@ -134,6 +134,19 @@ describe('processes', () => {
     await once(child, 'exit');
   });
 
+  test('one that has ended and was not waited for', { skip: process.platform !== 'linux' }, async () => {
+    // `sleep` takes the shell's place and never asks for its child's exit.
+    const parent = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const [text] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(text.toString());
+      await until('it ends', async () => (await startTimeOf(pid)) === undefined);
+      assert.match(await readFile(`/proc/${pid}/stat`, 'utf8'), /\) Z /);
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  });
+
   test('a signal and a stop reach only the process with that start time', async () => {
     const server = await spawnScript('setInterval(() => {}, 1000)', fileOf('a.log'));
     const stranger = { pid: server.pid, startTime: 'another' };
