@@ -48,8 +48,8 @@ const KINDS: Readonly<Record<string, ValueKind>> = {
 const ANYTHING: ValueKind = { expected: 'a value of its type', accepts: () => true };
 
 /** The fields of an event. ConfigError SLC_CONFIG_COLLECTOR when the schema has no envelope: eventId, occurredAt, receivedAt. */
-export function eventFields(name: string, definition: object): readonly EventField[] {
-  const { fields } = definition as { readonly fields?: unknown };
+export function eventFields(name: string, definition: unknown): readonly EventField[] {
+  const { fields } = Object(definition) as { readonly fields?: unknown };
   const all = Array.isArray(fields) ? (fields as Record<string, unknown>[]) : [];
   for (const needed of ['eventId', 'occurredAt', RECEIVED_AT]) {
     if (!all.some((field) => field['name'] === needed)) {

@@ -6,7 +6,7 @@ export interface EventTopic {
   readonly name: string;
   readonly partitions: number;
   readonly cleanup: 'delete' | 'compact';
-  readonly value: { readonly name: string; readonly definition: object };
+  readonly value: { readonly name: string; readonly definition: unknown };
   readonly origin: { readonly outOfOrdernessMs: number; readonly maxAheadMs: number } | undefined;
 }
 
