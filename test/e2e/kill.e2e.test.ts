@@ -28,6 +28,7 @@ const OUTPUTS = [
 ];
 const LEDGER = 'shop.watermarks';
 const MAX_KILLS = 6;
+const SIMULATION = ['--seconds', String(SECONDS), '--seed', '7'];
 
 describe('the whole way', { timeout: 8 * 60_000 }, () => {
   let folder: string;
@@ -139,11 +140,14 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
   }
 
   test('kill -9 within a transaction: no duplicate, no hole, every row as the oracles say', async () => {
+    // Captured from the start on: the shop is seeded and its clock set before.
+    const prepared = await runRole('simulate', ['--prepare', ...SIMULATION], env);
+    assert.equal(prepared.code, 0, prepared.output);
     const sources = start('sources');
     let run = start('run');
     const sinks = start('sinks');
     await Promise.all([sources.ready(), run.ready(), sinks.ready()]);
-    const simulate = start('simulate', ['--seconds', String(SECONDS), '--seed', '7']);
+    const simulate = start('simulate', SIMULATION);
     const progress = (): number => (simulate.stats.events ?? 0) / EVENTS;
     await until('a third of the events', 120_000, () => progress() > 0.3);
 

@@ -3,19 +3,17 @@ import { systemClock } from '../clock.ts';
 import { ConfigError, RetriableError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
 import type { CommittedOffset, KafkaAdmin, TopicSpec } from '../runtime/kafka-client.ts';
-import { ClusterConnection, leadersOf } from './connection.ts';
+import { again, ClusterConnection, leadersOf } from './connection.ts';
 import { asPort } from './errors.ts';
 import type { Cluster } from './load.ts';
 
-const ATTEMPTS = 4;
-const BACKOFF_MS = 150;
 const METADATA_ATTEMPTS = 50;
 const METADATA_MS = 100;
 const EARLIEST = -2;
 const LATEST = -1;
 const NO_OFFSET = -1n;
 
-/** Administration over kafkajs. A request that meets a broker on the move is asked again, four times in all. */
+/** Administration over kafkajs. A request that meets a broker on the move is asked again for some seconds. */
 export class KafkajsAdmin implements KafkaAdmin {
   readonly #kafka: Kafka;
   readonly #connection: ClusterConnection;
@@ -156,17 +154,6 @@ export class KafkajsAdmin implements KafkaAdmin {
         await admin.disconnect().catch(() => undefined);
       }
     });
-  }
-}
-
-async function again<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let nth = 1; ; nth++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!(error instanceof RetriableError) || nth === ATTEMPTS) throw error;
-      await systemClock.sleep(BACKOFF_MS * nth);
-    }
   }
 }
 

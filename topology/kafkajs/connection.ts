@@ -1,6 +1,12 @@
 import type { Kafka } from 'kafkajs';
+import { systemClock } from '../clock.ts';
+import { RetriableError } from '../errors.ts';
 import { asPort } from './errors.ts';
 import { type Cluster, newCluster } from './load.ts';
+
+const AGAIN_MS = 3_000;
+const BACKOFF_MS = 50;
+const MAX_BACKOFF_MS = 250;
 
 /**
  * Connections to the cluster for requests that kafkajs's public interface does not have. After any error they are dropped: the next use makes new ones
@@ -52,6 +58,22 @@ export class ClusterConnection {
 
 function drop(opened: Promise<Cluster>): void {
   opened.then((cluster) => cluster.disconnect()).catch(() => undefined);
+}
+
+/**
+ * Asks again while the broker says that it is on the move (a topic just made has no leader yet), for about three seconds. RetriableError of the last
+ * attempt.
+ */
+export async function again<T>(attempt: () => Promise<T>): Promise<T> {
+  const until = systemClock.now() + AGAIN_MS;
+  for (let nth = 1; ; nth++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof RetriableError) || systemClock.now() > until) throw error;
+      await systemClock.sleep(Math.min(MAX_BACKOFF_MS, BACKOFF_MS * nth));
+    }
+  }
 }
 
 /** The leaders of partitions: node id -> the partitions that it leads, by topic. Throws kafkajs's errors for a partition that has none. */

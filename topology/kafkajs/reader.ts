@@ -4,7 +4,7 @@ import { parseFetched } from '../record-batch.ts';
 import type { TopicPartition } from '../record.ts';
 import type { FetchedRecords, KafkaReader, ReaderOptions } from '../runtime/kafka-client.ts';
 import { listOffsets } from './admin.ts';
-import { ClusterConnection } from './connection.ts';
+import { again, ClusterConnection } from './connection.ts';
 import { rootOf } from './errors.ts';
 import { type FetchPosition, FetchPositions } from './fetch-position.ts';
 import type { Cluster, FetchedPartition } from './load.ts';
@@ -94,7 +94,7 @@ export class KafkajsReader implements KafkaReader {
     const lost = readable.filter(({ leader, offset }) => leader === undefined || offset === undefined);
     if (lost.length > 0) {
       this.#preparing = true;
-      void this.#run(() => this.#prepare(lost)).finally(() => {
+      void this.#run(() => again(() => this.#prepare(lost))).finally(() => {
         this.#preparing = false;
         if (this.#failed === undefined) this.#launch(maxWaitMs);
       });
@@ -118,6 +118,7 @@ export class KafkajsReader implements KafkaReader {
   }
 
   async #prepare(lost: readonly FetchPosition[]): Promise<void> {
+    if (this.#closed) return;
     const tps = lost.map(({ tp }) => tp);
     const topics = [...new Set(tps.map(({ topic }) => topic))];
     await this.#connection.use('looking for leaders', topics, async (cluster) => {
