@@ -26,6 +26,11 @@ export class MemoryLog {
     this.#end++;
   }
 
+  /** A hole up to an offset; none when the log ends behind it. */
+  skipTo(offset: bigint): void {
+    if (offset > this.#end) this.#end = offset;
+  }
+
   /** Batches that hold records at or after `offset`, at most `max` of them. */
   from(offset: bigint, max: number): RecordBatch[] {
     const first = this.#batches.findIndex((batch) => batch.lastOffset >= offset);

@@ -11,6 +11,7 @@ import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
 import type { StateStore } from '../state/store.ts';
 import { asBuffer, decodeValue } from '../state/value-codec.ts';
 import { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from '../time/ledger-records.ts';
+import { isTimeHeader, TIME_HEADER, watermarkOf } from '../time/time-header.ts';
 import type { Topic } from '../topic.ts';
 import { Slot } from '../runtime/slot.ts';
 import { deadLetterTopicOf, lateTopicOf } from '../runtime/task-output.ts';
@@ -40,12 +41,13 @@ export interface TestInput {
   readonly partition?: number;
 }
 
-/** What a test reads. */
+/** What a test reads. `originWatermark` (ms) is there in derived topics. */
 export interface TestOutput {
   readonly key: unknown;
   readonly value: unknown;
   readonly timestamp: number;
   readonly partition: number;
+  readonly originWatermark: number | undefined;
 }
 
 /** A late record as the engine wrote it. */
@@ -104,6 +106,11 @@ export class TopologyTestDriver {
     this.#log(topic.name, partition).append(batch);
   }
 
+  /** Moves the end of a partition's log: a hole, as transaction markers and aborted records leave it. Offsets before the end stay. */
+  skipTo<K, V>(topic: Topic<K, V>, partition: number, offset: bigint): void {
+    this.#log(topic.name, partition).skipTo(offset);
+  }
+
   /** Says that everything before `timestamp` (ms) has been written to all partitions of an origin topic: what a caught-up connector's hint says. */
   completeUpTo<K, V>(topic: Topic<K, V>, timestamp: number): void {
     const m = timestamp - (topic.origin?.outOfOrdernessMs ?? 0);
@@ -114,11 +121,11 @@ export class TopologyTestDriver {
   }
 
   /** Processes until nothing moves any more, in an order that the seed decides. */
-  run(): void {
+  async run(): Promise<void> {
     const partitions = Math.max(...this.topology.subTopologies.map((sub) => sub.partitions));
     for (let quiet = 0; quiet < 2 * partitions;) {
       const partition = quiet > 0 ? quiet % partitions : this.#random.int(0, partitions - 1);
-      if (this.#step(partition, quiet >= partitions)) quiet = 0;
+      if (await this.#step(partition, quiet >= partitions)) quiet = 0;
       else quiet++;
     }
   }
@@ -128,9 +135,15 @@ export class TopologyTestDriver {
     const { keySerde, valueSerde } = await this.#serdesOf(topic);
     const found: TestOutput[] = [];
     for (const [partition, log] of (this.#logs.get(topic.name) ?? []).entries()) {
-      for (const { key, value, timestamp } of log.records()) {
-        const output = { key: key === null ? null : keySerde.deserialize(key), timestamp, partition };
-        found.push({ ...output, value: value === null ? null : valueSerde.deserialize(value) });
+      for (const { key, value, timestamp, cursor } of log.records()) {
+        const header = cursor.header(TIME_HEADER);
+        found.push({
+          key: key === null ? null : keySerde.deserialize(key),
+          value: value === null ? null : valueSerde.deserialize(value),
+          timestamp,
+          partition,
+          originWatermark: isTimeHeader(header) ? watermarkOf(header) : undefined,
+        });
       }
     }
     return found;
@@ -183,13 +196,17 @@ export class TopologyTestDriver {
     this.#slots.delete(partition);
   }
 
-  #step(partition: number, all: boolean): boolean {
+  async #step(partition: number, all: boolean): Promise<boolean> {
     const running = this.#running(partition);
     const { slot } = running;
     const before = this.#ledger.length;
     const fetched = this.#fetch(running, all);
     this.#hear(running, all);
-    const { count } = slot.process(all ? 1_000_000 : this.#random.int(0, 20));
+    const { count, wait } = slot.process(all ? 1_000_000 : this.#random.int(0, 20));
+    if (wait !== undefined) {
+      await wait;
+      return true;
+    }
     if (this.#options.pins === undefined) slot.takeHints(this.#hints, this.#now);
     slot.advance();
     if (!all && this.#random.chance(0.5)) return fetched || count > 0;

@@ -29,22 +29,22 @@ describe('as-of join', () => {
       const driver = await driverOf(priced(join));
       for (const at of [25, 21, 20, 15, 29]) await order(driver, at);
       driver.completeUpTo(orders, HOUR);
-      driver.run();
+      await driver.run();
       assert.deepEqual(await rows(driver), []);
       await price(driver, 28, 3);
       await price(driver, 20, 1);
       await price(driver, 21, null);
       driver.completeUpTo(prices, 31 * SECOND);
-      driver.run();
+      await driver.run();
       const left = join === 'left';
       const early = left ? ['x [15,null]', 'x [20,1]'] : ['x [20,1]'];
       assert.deepEqual(await rows(driver), early); // complete up to 21 s: what happened at 21 s may still come
       driver.completeUpTo(prices, 36 * SECOND);
-      driver.run();
+      await driver.run();
       const first = [...early, ...(left ? ['x [21,null]', 'x [25,null]'] : [])];
       assert.deepEqual(await rows(driver), first);
       driver.completeUpTo(prices, 40 * SECOND);
-      driver.run();
+      await driver.run();
       assert.deepEqual(await rows(driver), [...first, 'x [29,3]']);
       const [joined] = (await driver.output(out)).filter(({ value }) => (value as number[])[0] === 29);
       assert.equal(joined?.timestamp, 29 * SECOND);
@@ -61,7 +61,7 @@ describe('as-of join', () => {
     await order(driver, 189);
     driver.completeUpTo(orders, HOUR);
     driver.completeUpTo(prices, HOUR);
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), ['x [200,2]', 'x [95,1]']);
     assert.deepEqual(
       driver

@@ -43,7 +43,7 @@ describe('bad records', () => {
     await put('broken');
     await put({ n: 6 }, 10 * SECOND + HOUR + 1);
     await put({ n: 7 }, 10 * SECOND + HOUR);
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), ['k {"n":1}', 'k {"n":7}']);
     const letters = driver.deadLetters('fragile');
     assert.deepEqual(
@@ -68,10 +68,10 @@ describe('bad records', () => {
     const driver = await driverOf(counts);
     for (const timestamp of [1, 9 * HOUR, 2])
       await driver.pipeInput(received, { key: 'k', value: { n: 1 }, timestamp });
-    driver.run();
+    await driver.run();
     assert.deepEqual([driver.late('counts'), await rows(driver)], [[], []]);
     driver.completeUpTo(received, HOUR);
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), ['k@0 2']);
   });
 
@@ -110,10 +110,10 @@ describe('bad records', () => {
             timestamp: at * SECOND,
             partition: 0,
           });
-          driver.run();
+          await driver.run();
         }
         driver.completeUpTo(sales, HOUR);
-        driver.run();
+        await driver.run();
         assert.deepEqual(Object.fromEntries(await driver.table(out)), { 'k@0': 6 }, `${kind} ${emit}`);
         const empty = (await driver.output(out)).filter(({ key }) => key === 'k@60');
         assert.deepEqual(empty, [], `${kind} ${emit}`);
@@ -144,10 +144,10 @@ describe('tables', () => {
       driver.pipeInput(sales, { key: `${shop}${amount}`, value: { shop, amount }, timestamp: 1 });
     await put('a', 5);
     await put('b', 1);
-    driver.run();
+    await driver.run();
     assert.deepEqual(Object.fromEntries(await driver.table(out)), { a: 5n, b: 1n });
     await put('a', -5);
-    driver.run();
+    await driver.run();
     assert.deepEqual(Object.fromEntries(await driver.table(out)), { b: 1n });
   });
 });

@@ -50,7 +50,7 @@ describe('stateless operators', () => {
     for (const amount of [1, 0, 3]) {
       await driver.pipeInput(sales, { key: 'a', value: { shop: 'x', amount }, timestamp: amount * SECOND });
     }
-    driver.run();
+    await driver.run();
     assert.deepEqual(
       (await driver.output(out)).map(({ key, value, timestamp }) => [key, value, timestamp]),
       [
@@ -98,14 +98,14 @@ describe('windows', () => {
       [30, 'a', 16],
     ]);
     driver.completeUpTo(sales, 74 * SECOND);
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), []);
     driver.completeUpTo(sales, 75 * SECOND);
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), ['a@0 19', 'b@0 4']);
     for (const { timestamp } of await driver.output(out)) assert.equal(timestamp, MINUTE - 1);
     driver.completeUpTo(sales, 135 * SECOND);
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), ['a@0 19', 'a@60 8', 'b@0 4']);
   });
 
@@ -115,14 +115,14 @@ describe('windows', () => {
       [1, 'a', 1],
       [59, 'b', 4],
     ]);
-    driver.run();
+    await driver.run();
     assert.deepEqual(Object.fromEntries(await driver.table(out)), { 'a@0': 1, 'b@0': 4 });
     await sell(driver, [[2, 'a', 2]]);
-    driver.run();
+    await driver.run();
     assert.deepEqual(Object.fromEntries(await driver.table(out)), { 'a@0': 3, 'b@0': 4 });
     const before = (await rows(driver)).length;
     driver.completeUpTo(sales, HOUR);
-    driver.run();
+    await driver.run();
     assert.equal((await rows(driver)).length, before);
   });
 
@@ -143,7 +143,7 @@ describe('windows', () => {
     await put(75); // ow 65
     await put(45); // ow 65: [0,60) is closed, [20,80) and [40,100) are not
     driver.completeUpTo(sales, 300 * SECOND);
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), ['a@20 3', 'a@40 3', 'a@60 2']);
     assert.deepEqual(
       driver.late('hops').map(({ value, ...late }) => ({ ...late, amount: (value as Sale).amount })),
@@ -189,7 +189,7 @@ describe('windows', () => {
       });
     }
     driver.completeUpTo(sales, Date.parse('2027-01-01T00:00:00Z'));
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), [
       '2026-03-27T23:00:00.000Z 24h 1',
       '2026-03-28T23:00:00.000Z 23h 2',
@@ -222,7 +222,7 @@ describe('windows', () => {
         }
       }
       driver.completeUpTo(sales, 200 * SECOND);
-      driver.run();
+      await driver.run();
       assert.deepEqual(await rows(driver), ['a [240,241,250,251,300,301,310,311]']);
     }
   });
@@ -231,17 +231,17 @@ describe('windows', () => {
     const driver = await driverOf(perShop('final'));
     await driver.pipeInput(sales, { key: 'k', value: { shop: 'a', amount: 1 }, timestamp: 1, partition: 0 });
     await driver.pipeInput(sales, { key: 'k', value: { shop: 'a', amount: 2 }, timestamp: HOUR, partition: 0 });
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), []); // partition 1 has said nothing
     driver.completeUpTo(sales, 75 * SECOND);
     await driver.pipeInput(sales, { key: 'k', value: { shop: 'a', amount: 4 }, timestamp: 5, partition: 1 });
-    driver.run();
+    await driver.run();
     // The hint tells of the log before the last record, which was read before it became a pin: it is in time.
     assert.deepEqual(driver.late('per-shop'), []);
-    driver.run();
+    await driver.run();
     assert.deepEqual(await rows(driver), ['a@0 5']);
     await driver.pipeInput(sales, { key: 'k', value: { shop: 'a', amount: 8 }, timestamp: 6, partition: 1 });
-    driver.run();
+    await driver.run();
     assert.deepEqual(
       driver.late('per-shop').map((late) => [late.windowStart, late.timestamp]),
       [[0, 6]],
@@ -275,10 +275,10 @@ describe('windows', () => {
       const driver = await TopologyTestDriver.create({ stages: [perHour, perMinute], serdes: jsonSerdes, seed });
       for (let at = 0; at < 2 * HOUR; at += 97 * SECOND) {
         await driver.pipeInput(sales, { key: `${at}`, value: { shop: `${at % 5}`, amount: 1 }, timestamp: at });
-        if (at % 5 === 0) driver.run();
+        if (at % 5 === 0) await driver.run();
       }
       driver.completeUpTo(sales, 3 * HOUR);
-      driver.run();
+      await driver.run();
       assert.deepEqual([driver.late('per-hour'), await rows(driver)], [[], ['all@0 38', 'all@3600 37']]);
     }
   });
