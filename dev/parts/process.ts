@@ -75,7 +75,9 @@ async function startTimeFromProc(pid: number): Promise<string | undefined> {
     // The command name stands in parentheses and may hold both spaces and parentheses. After it: field 3 (state), ..., field 22 (start time).
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const ticks = fields[19];
-    if (fields[0] === 'Z' || fields[0] === 'X' || ticks === undefined) return undefined;
+    // A leader may be a zombie while other threads end, which still hold its ports and files.
+    const ended = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
+    if (ended || ticks === undefined) return undefined;
     // Ticks count from boot: the same pid with the same ticks can come again after the next one.
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
     return `${boot.trim()}:${ticks}`;

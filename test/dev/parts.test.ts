@@ -136,7 +136,9 @@ describe('processes', () => {
 
   test('one that has ended and was not waited for', { skip: process.platform !== 'linux' }, async () => {
     // `sleep` takes the shell's place and never asks for its child's exit.
-    const parent = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const parent = spawn('/bin/sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 1000'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     try {
       const [text] = (await once(parent.stdout, 'data')) as [Buffer];
       const pid = Number(text.toString());
