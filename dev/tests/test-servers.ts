@@ -1,78 +1,91 @@
-/** Real servers for tests: in a temporary folder, on free ports, ended by their pids. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { openSync } from 'node:fs';
+/** Real servers for tests: in a temporary folder, on free ports, ended with their data. */
 import { join } from 'node:path';
-import { kafkaPart, mariadbPart, type Part, postgresPart, type RunningPart } from '../parts/index.ts';
+import { kafkaPart, mariadbPart, type Part, type PartName, postgresPart, type RunningPart } from '../parts/index.ts';
+import { registryPart } from '../supervisor/registry-part.ts';
 
 export interface TestServers {
   /** SLUICE_TEST_*: what tests read. */
   readonly env: Readonly<Record<string, string>>;
+  /** Ends them and deletes their data; the logs stay. */
   stop(): Promise<void>;
 }
 
 export interface TestServerOptions {
   readonly root: string;
+  /** Data and logs (`logs/<part>.log`) of this run only. An absolute path. */
   readonly folder: string;
   readonly cacheDir: string;
   readonly signal: AbortSignal;
+  /** Data stays when they end. */
+  readonly keepData?: boolean;
   progress(text: string): void;
 }
 
 const DISK_BYTES = 4 * 2 ** 30;
 const STOP_MS = 10_000;
-const REGISTRY_START_MS = 30_000;
+const TEST_ENV = {
+  kafka: 'SLUICE_TEST_KAFKA',
+  registry: 'SLUICE_TEST_REGISTRY',
+  mysql: 'SLUICE_TEST_MYSQL',
+  postgres: 'SLUICE_TEST_POSTGRES',
+} as const satisfies Record<PartName, string>;
 
 /** Starts all of them in parallel, the registry behind Kafka. When one fails the others are ended. */
 export async function startTestServers(options: TestServerOptions): Promise<TestServers> {
-  const stops: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const one of stops.splice(0).toReversed()) await one();
-  };
-  const started = Date.now();
-  try {
-    const start = async (part: Part): Promise<RunningPart> => {
-      const running = await startPart(part, options);
-      stops.push(() => running.stop(STOP_MS));
-      return running;
-    };
-    const kafkaAndRegistry = async (): Promise<[string, string]> => {
-      const kafka = await start(kafkaPart());
-      const registry = await startRegistry(kafka.address, options);
-      stops.push(() => registry.stop());
-      return [kafka.address, registry.url];
-    };
-    const all = await Promise.allSettled([kafkaAndRegistry(), start(mariadbPart()), start(postgresPart())]);
-    const failed = all.find((one) => one.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-    const [servers, mysql, postgres] = all;
-    if (servers.status === 'rejected' || mysql.status === 'rejected' || postgres.status === 'rejected')
-      throw new Error('unreachable');
-    options.progress(`servers are up (${((Date.now() - started) / 1_000).toFixed(1)} s)`);
-    const [kafka, registry] = servers.value;
-    return {
-      env: {
-        SLUICE_TEST_KAFKA: kafka,
-        SLUICE_TEST_REGISTRY: registry,
-        SLUICE_TEST_MYSQL: mysql.value.address,
-        SLUICE_TEST_POSTGRES: postgres.value.address,
-        SLUICE_TEST_CACHE: options.cacheDir,
-      },
-      stop,
-    };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const { failures, ...servers } = await startAvailableServers(options);
+  const [failure] = failures;
+  if (failure === undefined) return servers;
+  await servers.stop();
+  throw failure;
 }
 
-async function startPart(part: Part, options: TestServerOptions): Promise<RunningPart> {
+/** Like `startTestServers`, but those that start stay, with a failure for each other one: tests that do not need it can run. */
+export async function startAvailableServers(
+  options: TestServerOptions,
+): Promise<TestServers & { readonly failures: readonly Error[] }> {
+  const begun = Date.now();
+  const stops: (() => Promise<void>)[] = [];
+  const env: Record<string, string> = { SLUICE_TEST_CACHE: options.cacheDir };
+  const start = async (part: Part): Promise<string> => {
+    const { address } = await startPart(part, options, stops);
+    env[TEST_ENV[part.name]] = address;
+    return address;
+  };
+  const role = [
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    join(options.root, 'bin', 'main.ts'),
+  ] as const;
+  const outcomes = await Promise.allSettled([
+    start(kafkaPart()).then((kafka) => start(registryPart([...role, 'registry'], kafka))),
+    start(mariadbPart()),
+    start(postgresPart()),
+  ]);
+  options.progress(`servers have started (${((Date.now() - begun) / 1_000).toFixed(1)} s)`);
+  return {
+    env,
+    failures: outcomes.flatMap((one) => (one.status === 'rejected' ? [asError(one.reason)] : [])),
+    stop: async () => {
+      // The registry writes to Kafka: what was started last ends first.
+      for (const stop of stops.splice(0).toReversed()) {
+        await stop().catch((error: unknown) => options.progress(asError(error).message));
+      }
+    },
+  };
+}
+
+async function startPart(part: Part, options: TestServerOptions, stops: (() => Promise<void>)[]): Promise<RunningPart> {
   const { folder, cacheDir, signal } = options;
   const missing = await part.missing({ cacheDir });
   if (missing !== undefined) throw new Error(missing);
+  const dataDir = join(folder, part.name);
+  // Data may lie elsewhere, and is there already when a start fails.
+  stops.push(async () => {
+    if (options.keepData !== true) await part.removeData(dataDir);
+  });
   let told = '';
-  return await part.start({
-    dataDir: join(folder, part.name),
+  const running = await part.start({
+    dataDir,
     logFile: join(folder, 'logs', `${part.name}.log`),
     cacheDir,
     diskBytes: DISK_BYTES,
@@ -83,31 +96,10 @@ async function startPart(part: Part, options: TestServerOptions): Promise<Runnin
       told = text;
     },
   });
+  stops.push(() => running.stop(STOP_MS));
+  return running;
 }
 
-async function startRegistry(
-  kafka: string,
-  options: TestServerOptions,
-): Promise<{ url: string; stop(): Promise<void> }> {
-  const log = openSync(join(options.folder, 'logs', 'registry.log'), 'a');
-  const child = fork(join(options.root, 'bin', 'main.ts'), ['registry'], {
-    env: { ...process.env, SLUICE_KAFKA: kafka, SLUICE_REGISTRY_PORT: '0' },
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    stdio: ['ignore', log, log, 'ipc'],
-  });
-  const [ready] = (await Promise.race([
-    once(child, 'message', { signal: AbortSignal.timeout(REGISTRY_START_MS) }),
-    once(child, 'exit').then(([code]) => [{ code }]),
-  ])) as [{ type?: string; port?: number; code?: number }];
-  if (ready.type !== 'ready')
-    throw new Error(`the registry has ended (${ready.code}); its log is in ${options.folder}/logs`);
-  return {
-    url: `http://127.0.0.1:${ready.port}`,
-    stop: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGTERM');
-      await Promise.race([once(child, 'exit'), new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
-    },
-  };
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
