@@ -149,7 +149,7 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
     await Promise.all([sources.ready(), run.ready(), sinks.ready()]);
     const simulate = start('simulate', SIMULATION);
     const progress = (): number => (simulate.stats.events ?? 0) / EVENTS;
-    await until('a third of the events', 120_000, () => progress() > 0.3);
+    await until('a third of the events, processed', 120_000, async () => Number(await positionSum()) > 0.35 * EVENTS);
 
     const killedAt: bigint[] = [];
     let aborted: TopicPartition | undefined;
