@@ -163,10 +163,10 @@ function roles(env: Environment, simulatorArgs: readonly string[] | undefined): 
     env,
   });
   return [
-    role('sources', 'producer'),
+    role('sources', 'source'),
     role('run', 'topology'),
     role('sinks', 'sink'),
-    ...(simulatorArgs === undefined ? [] : [role('simulate', 'producer', simulatorArgs)]),
+    ...(simulatorArgs === undefined ? [] : [role('simulate', 'traffic', simulatorArgs)]),
   ];
 }
 

@@ -6,10 +6,15 @@ import type { Role, RoleTier } from './roles.ts';
 import type { ProcessEntry } from './run-file.ts';
 
 /** What produces first, so that all that was accepted is still carried through. */
-export const ROLE_ORDER: readonly RoleTier[] = ['producer', 'topology', 'sink'];
+export const ROLE_ORDER: readonly RoleTier[] = ['traffic', 'source', 'topology', 'sink'];
 
 /** ms after the begin by which each must have ended; what one leaves over is the next one's. */
-const ROLE_DEADLINES: Readonly<Record<RoleTier, number>> = { producer: 2_500, topology: 4_500, sink: 6_000 };
+const ROLE_DEADLINES: Readonly<Record<RoleTier, number>> = {
+  traffic: 1_500,
+  source: 3_000,
+  topology: 4_500,
+  sink: 6_000,
+};
 const PART_DEADLINES = { registry: 6_500, databases: 8_000, kafka: 9_500 } as const;
 
 /** Ends roles and parts in order. Within 10 s, since what does not end in time is killed. */
@@ -31,7 +36,8 @@ export async function killAll(roles: readonly Role[], parts: LocalParts): Promis
 }
 
 const LEFT_ORDER: readonly (readonly string[])[] = [
-  ['simulate', 'sources'],
+  ['simulate'],
+  ['sources'],
   ['run'],
   ['sinks'],
   [],

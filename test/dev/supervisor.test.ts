@@ -13,7 +13,7 @@ import type { Plan } from './fixtures/supervised.ts';
 
 const FIXTURES = join(import.meta.dirname, 'fixtures');
 const ROLES: Plan['roles'] = [
-  { name: 'simulate', tier: 'producer' },
+  { name: 'simulate', tier: 'traffic' },
   { name: 'sinks', tier: 'sink' },
   { name: 'run', tier: 'topology' },
 ];
@@ -112,16 +112,16 @@ describe('supervisor', () => {
 
   test('Ctrl-C ends producers, topology, sinks, registry, databases and Kafka in this order; nothing is left', async () => {
     assert.deepEqual(processesOf(folder), []);
-    const starter = start({ roles: ROLES, parts: PARTS });
-    await until('it is up', () => isUp(starter), starter);
+    const starter = start({ roles: [{ name: 'sources', tier: 'source' }, ...ROLES], parts: PARTS });
+    await until('it is up', () => isUp(starter) && starter.text().includes('stage of sources'), starter);
     const { processes } = readRunFile(dir);
     const ports = processes.flatMap((entry) => Object.values(entry.ports ?? {}));
     assert.equal(ports.length, 3);
     assert.deepEqual(await Promise.all(ports.map(listens)), [true, true, true]);
-    assert.equal(processesOf(folder).length, 7);
+    assert.equal(processesOf(folder).length, 8);
     starter.child.kill('SIGINT');
     assert.equal(await starter.ended, 0);
-    assert.deepEqual(notes('order'), ['simulate', 'run', 'sinks', 'registry', 'mysql', 'kafka']);
+    assert.deepEqual(notes('order'), ['simulate', 'sources', 'run', 'sinks', 'registry', 'mysql', 'kafka']);
     assert.deepEqual(processesOf(folder), []);
     assert.deepEqual(await Promise.all(ports.map(listens)), [false, false, false]);
     assert.match(starter.text(), /data stays in/);
@@ -141,7 +141,7 @@ describe('supervisor', () => {
   });
 
   test('a role that does not end is killed, and all is over within 10 s', async () => {
-    const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'producer', how: 'stubborn' }], parts: PARTS });
+    const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'source', how: 'stubborn' }], parts: PARTS });
     await until('it is up', () => isUp(starter) && notes('begins').includes('sources'), starter);
     const begun = Date.now();
     starter.child.kill('SIGINT');
@@ -153,7 +153,7 @@ describe('supervisor', () => {
 
   test('a message on its way does not bring a stopped role back', async () => {
     const starter = start({
-      roles: [...ROLES, { name: 'sources', tier: 'producer', how: 'ready-at-end' }],
+      roles: [...ROLES, { name: 'sources', tier: 'source', how: 'ready-at-end' }],
       parts: PARTS,
     });
     await until('it is up', () => isUp(starter) && notes('begins').includes('sources'), starter);
@@ -163,7 +163,7 @@ describe('supervisor', () => {
   });
 
   test('Ctrl-C twice kills all at once', async () => {
-    const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'producer', how: 'stubborn' }], parts: PARTS });
+    const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'source', how: 'stubborn' }], parts: PARTS });
     await until('it is up', () => isUp(starter) && notes('begins').includes('sources'), starter);
     starter.child.kill('SIGINT');
     await until('it stops', () => notes('order').includes('simulate'), starter);
@@ -223,7 +223,7 @@ describe('supervisor', () => {
 
   test('a role that ends is started again', async () => {
     const starter = start({
-      roles: [...ROLES, { name: 'sources', tier: 'producer', how: 'dies-once' }],
+      roles: [...ROLES, { name: 'sources', tier: 'source', how: 'dies-once' }],
       parts: PARTS,
     });
     await until('it began twice', () => notes('begins').filter((name) => name === 'sources').length === 2, starter);
@@ -232,7 +232,7 @@ describe('supervisor', () => {
   });
 
   test('a role that fails five times is given up with its last 20 lines; the others go on; exit code 1', async () => {
-    const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'producer', how: 'fails' }], parts: PARTS });
+    const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'source', how: 'fails' }], parts: PARTS });
     await until('it is given up', () => /sources is given up/.test(starter.text()), starter);
     await until('the others run', () => isUp(starter), starter);
     assert.equal(notes('begins').filter((name) => name === 'sources').length, 5);
@@ -244,7 +244,7 @@ describe('supervisor', () => {
   });
 
   test('a role that refuses its configuration is not started again', async () => {
-    const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'producer', how: 'refuses' }], parts: PARTS });
+    const starter = start({ roles: [...ROLES, { name: 'sources', tier: 'source', how: 'refuses' }], parts: PARTS });
     await until('it is given up', () => /refuses its configuration/.test(starter.text()), starter);
     assert.equal(notes('begins').filter((name) => name === 'sources').length, 1);
   });
@@ -271,7 +271,7 @@ describe('supervisor', () => {
   test('a bounded run begins with empty data, ends with its work and its exit code', async () => {
     mkdirSync(join(dir, 'data', 'kafka'), { recursive: true });
     writeFileSync(join(dir, 'data', 'kafka', 'old'), '');
-    const roles = [{ name: 'simulate', tier: 'producer', how: 'finishes' }, ...ROLES.slice(1)] as const;
+    const roles = [{ name: 'simulate', tier: 'traffic', how: 'finishes' }, ...ROLES.slice(1)] as const;
     for (const work of [0, 1]) {
       const starter = start({ roles, parts: PARTS, fresh: true, work });
       assert.equal(await starter.ended, work, starter.text());
@@ -282,7 +282,7 @@ describe('supervisor', () => {
   });
 
   test('a bounded run in which a role is given up fails', async () => {
-    const roles = [...ROLES, { name: 'sources', tier: 'producer', how: 'refuses' }] as const;
+    const roles = [...ROLES, { name: 'sources', tier: 'source', how: 'refuses' }] as const;
     const starter = start({ roles, parts: PARTS, work: 0 });
     assert.equal(await starter.ended, 1);
     assert.deepEqual(processesOf(folder), []);
