@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { formatCounts, runTests, testFiles } from '../../dev/tests/run-tests.ts';
+import { type Counts, formatCounts, runTests, testFiles } from '../../dev/tests/run-tests.ts';
 
 export const help = `sluice check
   Types, type-aware lint, format, generated files, and all tests that need no server.`;
@@ -14,33 +14,50 @@ const CHECKS: readonly (readonly [name: string, command: string, args: readonly 
   ['format', 'oxfmt', ['--check', '.']],
   ['generated types', 'node', ['schemas/generate.ts', '--check']],
 ];
+const CHECK_TIMEOUT_MS = 5 * 60_000;
+const FILE_TIMEOUT_MS = 3 * 60_000;
 
 export async function run(args: string[]): Promise<number> {
   parseArgs({ args, options: {} });
   const counts = await check();
   process.stdout.write(`${formatCounts(counts)}\n`);
-  return counts.failed > 0 ? 1 : 0;
+  return counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 }
 
 /** Checks count as tests: one each. */
-export async function check(): Promise<{ passed: number; failed: number; skipped: number }> {
-  const results = await Promise.all(CHECKS.map(([name, command, rest]) => runCheck(name, command, rest)));
+export async function check(signal?: AbortSignal): Promise<Counts> {
+  const results = await Promise.all(CHECKS.map(([name, command, rest]) => runCheck(name, command, rest, signal)));
   const failed = results.filter((ok) => !ok).length;
-  const tests = await runTests(await testFiles(root, 'unit'), { root, concurrency: 2, env: process.env });
+  const tests = await runTests(await testFiles(root, 'unit'), {
+    root,
+    concurrency: 2,
+    timeoutMs: FILE_TIMEOUT_MS,
+    ...(signal === undefined ? {} : { signal }),
+  });
   return { passed: tests.passed + results.length - failed, failed: tests.failed + failed, skipped: tests.skipped };
 }
 
-async function runCheck(name: string, command: string, args: readonly string[]): Promise<boolean> {
+async function runCheck(
+  name: string,
+  command: string,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const started = Date.now();
   const child = spawn(join(root, 'node_modules', '.bin', command), args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: CHECK_TIMEOUT_MS,
+    ...(signal === undefined ? {} : { signal }),
   });
   const output: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => output.push(bytes));
   const code = await new Promise<number>((resolve) => {
-    child.once('error', () => resolve(1));
-    child.once('exit', (exit) => resolve(exit ?? 1));
+    child.once('error', (error) => {
+      output.push(Buffer.from(`${error.message}\n`));
+      resolve(1);
+    });
+    child.once('close', (exit) => resolve(exit ?? 1));
   });
   const seconds = ((Date.now() - started) / 1_000).toFixed(1);
   process.stdout.write(`${code === 0 ? '✔' : '✖'} ${name} (${seconds} s)\n`);

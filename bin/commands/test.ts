@@ -3,16 +3,27 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { addCounts, type Counts, formatCounts, runTests, testFiles } from '../../dev/tests/run-tests.ts';
-import { startTestServers, type TestServers } from '../../dev/tests/test-servers.ts';
+import { addCounts, type Counts, formatCounts, NO_TESTS, runTests, testFiles } from '../../dev/tests/run-tests.ts';
+import { startAvailableServers } from '../../dev/tests/test-servers.ts';
 import { check } from './check.ts';
 
 export const help = `sluice test [--long] [--keep] [FILTER...]
   All tests: check, then those on real servers, then those of everything at once. --long: those that take many minutes, too.
-  --keep leaves the servers' folder. FILTER: only test files (on servers) whose path contains it; check is left out then.`;
+  --keep leaves the servers' folder. FILTER: only test files whose path contains it; types, lint and format are left out then.`;
 
 const root = dirname(dirname(import.meta.dirname));
-const E2E_TIMEOUT_MS = 15 * 60_000;
+const MINUTE_MS = 60_000;
+const UNIT_TIMEOUT_MS = 3 * MINUTE_MS;
+const IT_TIMEOUT_MS = 10 * MINUTE_MS;
+const E2E_TIMEOUT_MS = 15 * MINUTE_MS;
+const LONG_TIMEOUT_MS = 180 * MINUTE_MS;
+
+interface Options {
+  readonly long: boolean;
+  readonly keep: boolean;
+  readonly filters: readonly string[];
+  readonly signal: AbortSignal;
+}
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -21,51 +32,58 @@ export async function run(args: string[]): Promise<number> {
     options: { long: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false } },
   });
   const abort = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
-  const before = positionals.length > 0 ? NOTHING : await check();
-  const counts = addCounts(before, await onServers(positionals, values, abort.signal));
+  const { signal } = abort;
+  // However often: the servers must end before this process does.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => abort.abort());
+  const first =
+    positionals.length === 0
+      ? await check(signal)
+      : await runTests(await testFiles(root, 'unit', positionals), {
+          root,
+          concurrency: 2,
+          timeoutMs: UNIT_TIMEOUT_MS,
+          signal,
+        });
+  const counts = addCounts(first, await onServers({ ...values, filters: positionals, signal }));
+  if (signal.aborted) process.stdout.write('\ninterrupted\n');
   process.stdout.write(`\n${formatCounts(counts)}\n`);
-  return counts.failed > 0 || counts.passed === 0 || abort.signal.aborted ? 1 : 0;
+  return counts.failed > 0 || counts.passed === 0 || signal.aborted ? 1 : 0;
 }
 
-const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0 };
-
-async function onServers(
-  filters: readonly string[],
-  options: { readonly long: boolean; readonly keep: boolean },
-  signal: AbortSignal,
-): Promise<Counts> {
-  const it = await testFiles(root, 'it', filters);
-  const e2e = await testFiles(root, 'e2e', filters);
-  const long = options.long ? await testFiles(root, 'long', filters) : [];
-  if (it.length + e2e.length + long.length === 0 || signal.aborted) return NOTHING;
+async function onServers({ long, keep, filters, signal }: Options): Promise<Counts> {
+  const files = {
+    it: await testFiles(root, 'it', filters),
+    e2e: await testFiles(root, 'e2e', filters),
+    long: long ? await testFiles(root, 'long', filters) : [],
+  };
+  if (Object.values(files).flat().length === 0 || signal.aborted) return NO_TESTS;
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
-  const cacheDir = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice');
-  let servers: TestServers | undefined;
-  let keep = options.keep;
+  const servers = await startAvailableServers({
+    root,
+    folder,
+    cacheDir: join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice'),
+    signal,
+    keepData: keep,
+    progress: (text) => process.stderr.write(`${text}\n`),
+  });
+  // A run that breaks off keeps its logs as one that fails does.
+  let failed = true;
   try {
-    servers = await startTestServers({
-      root,
-      folder,
-      cacheDir,
-      signal,
-      progress: (text) => process.stderr.write(`${text}\n`),
-    });
-    const env = { ...cleanEnvironment(), ...servers.env };
-    const some = await runTests(it, { root, env, concurrency: 2, signal });
-    const whole = await runTests([...e2e, ...long], { root, env, concurrency: 1, signal, timeoutMs: E2E_TIMEOUT_MS });
-    keep ||= some.failed + whole.failed > 0;
-    return addCounts(some, whole);
+    for (const { message } of servers.failures) process.stdout.write(`✖ ${message}\n`);
+    const env = { ...servers.env, ...(keep && { SLUICE_TEST_KEEP: '1' }) };
+    const one = { root, env, signal, concurrency: 1 };
+    const counts = addCounts(
+      { passed: 0, failed: servers.failures.length, skipped: 0 },
+      await runTests(files.it, { ...one, concurrency: 2, timeoutMs: IT_TIMEOUT_MS }),
+      await runTests(files.e2e, { ...one, timeoutMs: E2E_TIMEOUT_MS }),
+      await runTests(files.long, { ...one, timeoutMs: LONG_TIMEOUT_MS }),
+    );
+    failed = counts.failed > 0;
+    return counts;
   } finally {
-    await servers?.stop();
-    if (keep) process.stderr.write(`the servers' data and logs are in ${folder}\n`);
+    await servers.stop();
+    if (keep) process.stdout.write(`data and logs of the servers: ${folder}\n`);
+    else if (failed) process.stdout.write(`logs of the servers: ${join(folder, 'logs')}\n`);
     else await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Addresses of a developer's own servers must not reach tests: they write and delete. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_') || name === 'SLUICE_SEED'),
-  );
 }

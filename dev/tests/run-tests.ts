@@ -13,7 +13,20 @@ export interface Counts {
 /** unit: no server; it: real servers; e2e: everything at once; long: what takes many minutes. */
 export type TestKind = 'unit' | 'it' | 'e2e' | 'long';
 
+export interface RunOptions {
+  readonly root: string;
+  readonly concurrency: number;
+  /** Added to the environment of tests. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  /** Per file: one that hangs is ended and counts as failed. */
+  readonly timeoutMs: number;
+}
+
+export const NO_TESTS: Counts = { passed: 0, failed: 0, skipped: 0 };
 const KIND = /\.(it|e2e|long)\.test\.ts$/;
+/** What a person may tell tests. */
+const KNOBS = new Set(['SLUICE_SEED', 'SLUICE_TEST_KEEP', 'SLUICE_TEST_LOG']);
 
 /** Files of one kind, in a fixed order; with filters only those whose path contains one of them. */
 export async function testFiles(root: string, kind: TestKind, filters: readonly string[] = []): Promise<string[]> {
@@ -25,38 +38,33 @@ export async function testFiles(root: string, kind: TestKind, filters: readonly 
     .map((file) => join(root, file));
 }
 
-/** Runs files, each in a process of its own, and prints what they report. A file that fails to load counts as failed. */
-export async function runTests(
-  files: readonly string[],
-  options: {
-    readonly root: string;
-    readonly concurrency: number;
-    readonly env: NodeJS.ProcessEnv;
-    readonly signal?: AbortSignal;
-    readonly timeoutMs?: number;
-  },
-): Promise<Counts> {
-  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+/** Runs files, each in a process of its own, and prints what they report. A file that fails to load, or has no tests, counts as failed. */
+export async function runTests(files: readonly string[], options: RunOptions): Promise<Counts> {
+  if (files.length === 0 || options.signal?.aborted === true) return NO_TESTS;
   const counts = { passed: 0, failed: 0, skipped: 0 };
+  const empty: string[] = [];
   const stream = run({
     files: [...files],
     concurrency: options.concurrency,
     cwd: options.root,
-    env: withoutContext(options.env),
+    env: { ...testEnvironment(), ...options.env },
     execArgv: ['--disable-warning=ExperimentalWarning'],
+    timeout: options.timeoutMs,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
   });
   stream.on('test:pass', (event) => {
     if (event.details.type === 'suite') return;
-    if (event.skip !== undefined || event.todo !== undefined) counts.skipped++;
+    // node:test passes a file without tests as a test of the file's name.
+    if (event.name === event.file) empty.push(event.name);
+    else if (event.skip !== undefined || event.todo !== undefined) counts.skipped++;
     else counts.passed++;
   });
   stream.on('test:fail', (event) => {
     // A suite fails with its tests: only a failure of its own counts.
     const cause = (event.details.error as { failureType?: string }).failureType;
     if (event.details.type === 'suite' && cause === 'subtestsFailed') return;
-    counts.failed++;
+    if (event.todo === undefined) counts.failed++;
+    else counts.skipped++;
   });
   await new Promise<void>((resolve, reject) => {
     const report = stream.compose(new spec());
@@ -64,7 +72,21 @@ export async function runTests(
     report.pipe(process.stdout, { end: false });
     report.on('end', resolve);
   });
-  return counts;
+  for (const file of empty) process.stdout.write(`✖ ${file} has no tests\n`);
+  return { ...counts, failed: counts.failed + empty.length };
+}
+
+/**
+ * The environment without addresses of a developer's own servers: tests write and delete. And without the mark of a test process: a run
+ * within a run would take itself for a child.
+ */
+export function testEnvironment(): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value === undefined || name === 'NODE_TEST_CONTEXT') continue;
+    if (!name.startsWith('SLUICE_') || KNOBS.has(name)) environment[name] = value;
+  }
+  return environment;
 }
 
 export function addCounts(...all: readonly Counts[]): Counts {
@@ -77,9 +99,3 @@ export function addCounts(...all: readonly Counts[]): Counts {
 
 export const formatCounts = ({ passed, failed, skipped }: Counts): string =>
   `${passed} passed, ${failed} failed, ${skipped} skipped`;
-
-/** A run within a run would take itself for a child. */
-function withoutContext(env: NodeJS.ProcessEnv): Record<string, string> {
-  const entries = Object.entries(env).filter(([name, value]) => value !== undefined && name !== 'NODE_TEST_CONTEXT');
-  return Object.fromEntries(entries) as Record<string, string>;
-}
