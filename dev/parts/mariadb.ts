@@ -73,6 +73,9 @@ async function start(context: PartContext): Promise<RunningPart> {
   const binaries = await findBinaries(context);
   const { dataDir, logFile } = context;
   const data = path.join(dataDir, 'data');
+  // One of its own: in a shared one each server deletes the temporary tables of all others when it starts.
+  const temporary = path.join(dataDir, 'tmp');
+  await mkdir(temporary, { recursive: true, mode: 0o700 });
   await prepareData({
     name: 'mysql',
     dataDir,
@@ -84,7 +87,7 @@ async function start(context: PartContext): Promise<RunningPart> {
   context.progress('starts');
   const server = await spawnServer({
     command: binaries.server,
-    args: serverArguments(binaries, data, ports.client),
+    args: serverArguments(binaries, data, temporary, ports.client),
     cwd: data,
     env: binaries.env,
     logFile,
@@ -98,7 +101,7 @@ async function adopt(context: PartContext, id: ProcessId): Promise<RunningPart |
   return await adopted(id, context, answering({ client }));
 }
 
-function serverArguments(binaries: Binaries, data: string, port: number): string[] {
+function serverArguments(binaries: Binaries, data: string, temporary: string, port: number): string[] {
   return [
     '--no-defaults',
     ...commonArguments(binaries),
@@ -106,6 +109,7 @@ function serverArguments(binaries: Binaries, data: string, port: number): string
     // Relative to the data, which the server makes its folder: a socket's path may have 107 bytes only.
     '--socket=server.sock',
     '--pid-file=server.pid',
+    `--tmpdir=${temporary}`,
     `--port=${port}`,
     '--bind-address=127.0.0.1',
     '--skip-name-resolve',
@@ -209,6 +213,7 @@ async function create(binaries: Binaries, data: string, context: PartContext): P
         '--no-defaults',
         ...commonArguments({ base }),
         `--datadir=${path.join(links, 'data')}`,
+        `--tmpdir=${links}`,
         '--auth-root-authentication-method=normal',
         '--skip-test-db',
         '--skip-name-resolve',
