@@ -142,16 +142,16 @@ class Collector implements HttpCollector {
 
   async #stop(): Promise<void> {
     const { logger } = this.#options;
-    // Answers to what was received first need the writer; it flushes when told to stop.
     const closed = this.#server.close();
-    const cut = setTimeout(() => this.#server.server.closeAllConnections(), STOP_RECEIVING_MS);
-    await Promise.race([closed, systemClock.sleep(STOP_RECEIVING_MS)]);
+    this.#writer.hurry();
+    await Promise.race([closed, systemClock.sleep(STOP_RECEIVING_MS, this.#abort.signal)]);
     this.#abort.abort();
     const limit = systemClock.sleep(STOP_COMMIT_MS).then(() => 'late' as const);
-    const ended = await Promise.race([Promise.all([this.#loop, closed]), limit]);
-    clearTimeout(cut);
-    if (ended === 'late')
-      logger.warn({}, 'stopping: Kafka did not take the last events in time; they were not acknowledged');
+    const ended = await Promise.race([this.#loop, limit]);
+    this.#server.server.closeAllConnections();
+    if (ended === 'late') {
+      logger.warn({}, 'stopping: Kafka did not take the last events in time; their senders were not told that it has');
+    }
     await Promise.race([this.#hints.stop(), systemClock.sleep(500)]);
     this.#opened.resolve();
   }

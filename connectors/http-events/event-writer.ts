@@ -22,6 +22,7 @@ export class EventWriter {
   readonly #options: EventWriterOptions;
   #queue: Waiting[] = [];
   #writing = false;
+  #hurried = false;
   #session: WriteSession | undefined;
   #acked: number | undefined;
   #wake: () => void = () => undefined;
@@ -89,6 +90,12 @@ export class EventWriter {
     });
   }
 
+  /** From now on nothing waits for company. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#wake();
+  }
+
   /** Serves the queue until the signal is given and the queue is empty. Rejects with what ended the session; then it is to be closed. */
   async serve(session: WriteSession, signal: AbortSignal): Promise<void> {
     this.#session = session;
@@ -115,7 +122,8 @@ export class EventWriter {
     const { lingerMs, recordsPerTransaction } = this.#options.limits;
     for (;;) {
       const [oldest] = this.#queue;
-      if (signal.aborted || (oldest !== undefined && this.#waitingRecords() >= recordsPerTransaction)) return;
+      if (signal.aborted) return;
+      if (oldest !== undefined && (this.#hurried || this.#waitingRecords() >= recordsPerTransaction)) return;
       const ms = oldest === undefined ? undefined : oldest.since + lingerMs - Date.now();
       if (ms !== undefined && ms <= 0) return;
       const { promise, resolve } = Promise.withResolvers<void>();
