@@ -16,7 +16,17 @@ export function invalidSchema(message: string): ApiError {
   return new ApiError(422, 42201, message);
 }
 
-/** 503: this instance takes no writes (another one has taken over, or Kafka is away). */
+/** 50001: Kafka did not take a write. Whether it was written is not known; the same call again is safe. */
+export function storeFailed(message: string): ApiError {
+  return new ApiError(500, 50001, `Error in the backend data store: ${message}`);
+}
+
+/** 50002: a write took too long. Whether it was written is not known; the same call again is safe. */
+export function timedOut(message: string): ApiError {
+  return new ApiError(500, 50002, message);
+}
+
+/** 503: this instance does not serve yet, or no longer, or has too much to do. Nothing was written. */
 export function unavailable(message: string): ApiError {
-  return new ApiError(503, 50301, message);
+  return new ApiError(503, 503, message);
 }

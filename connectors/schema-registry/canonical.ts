@@ -24,6 +24,9 @@ function rank(attribute: string): number {
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== 'object' || value === null) return value;
+  // {"type":"string"} is "string".
+  const names = Object.keys(value);
+  if (names.length === 1 && 'type' in value && typeof value.type === 'string') return value.type;
   const entries = Object.entries(value).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
   // A default is data, not schema: the order of its fields stays.
   return Object.fromEntries(entries.map(([name, part]) => [name, name === 'default' ? part : canonical(part)]));

@@ -26,7 +26,8 @@ export interface Candidate {
 /** Compiles a schema with what it refers to. Throws ApiError 42201. */
 export function compileSchema(candidate: Candidate, lookup: Lookup): Type {
   try {
-    return compile(candidate, lookup, {}, new Set());
+    // Without a prototype: a type may be named "constructor".
+    return compile(candidate, lookup, Object.create(null) as Record<string, Type>, new Set());
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw invalidSchema(`Invalid schema ${candidate.schema.slice(0, 500)}: ${reason}`);

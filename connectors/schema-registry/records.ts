@@ -69,6 +69,10 @@ export function levelRecord(subject: string | null, compatibilityLevel: string |
   return { key: { keytype: 'CONFIG', subject, magic: 0 }, value };
 }
 
+export function modeRecord(subject: string | null, mode: string | null): LogRecord {
+  return { key: { keytype: 'MODE', subject, magic: 0 }, value: mode === null ? null : { mode } };
+}
+
 export function maxIdRecord(maxId: number): LogRecord {
   return { key: { keytype: 'MAX_ID', magic: 0 }, value: { maxId } };
 }

@@ -5,17 +5,19 @@ import {
   levelRecord,
   type LogRecord,
   maxIdRecord,
+  modeRecord,
   noSchemaRecord,
   type Reference,
   schemaRecord,
   type SchemaVersion,
   subjectDeletedRecord,
 } from './records.ts';
+import type { Decision } from './schema-log.ts';
 import type { RegistryState } from './state.ts';
 
 /** Where records go; SchemaLog. */
 export interface RecordSink {
-  write(records: readonly LogRecord[]): Promise<void>;
+  write<T>(decide: () => Decision<T>): Promise<T>;
 }
 
 /** A schema as a client sends it. */
@@ -24,31 +26,35 @@ export interface SentSchema {
   readonly references: readonly Reference[];
 }
 
+/** It must fit into one of Kafka's batches. */
+const MAX_SCHEMA = 250_000;
+
 const INVALID_LEVEL =
   'Invalid compatibility level. Valid values are none, backward, forward, full, backward_transitive, forward_transitive, and full_transitive';
 
-/** What the API does, over the state and its log. Throws ApiError with Confluent's codes. Writes go one after the other. */
+/** Kept in `_schemas` as Confluent's. IMPORT (ids given by the client) is not had. */
+const MODES: readonly string[] = ['READWRITE', 'READONLY'];
+
+/** What the API does, over the state and its log. Throws ApiError with Confluent's codes. */
 export class SchemaRegistry {
   readonly #state: RegistryState;
   readonly #log: RecordSink;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(state: RegistryState, log: RecordSink) {
     this.#state = state;
     this.#log = log;
   }
 
-  /** Registers a schema; the same one again has the same id. 409 when it is not compatible. */
+  /** Registers a schema; the same one again has the same id. 409 when it is not compatible, 42205 in mode READONLY. */
   register(subject: string, sent: SentSchema): Promise<number> {
-    return this.#serial(async () => {
+    return this.#log.write(() => {
       const state = this.#state;
       const candidate = compileSchema(sent, this.#lookup);
       const identity = identityOf(sent.schema, 'AVRO', sent.references);
       const earlier = state.versions(subject);
       const same = earlier.find((version) => identityOfVersion(version) === identity);
-      if (same !== undefined) return same.id;
-      const mode = state.mode(subject);
-      if (mode !== 'READWRITE') throw new ApiError(422, 42205, `Subject ${subject} is in ${mode} mode`);
+      if (same !== undefined) return { records: [], answer: same.id };
+      this.#refuseReadOnly(subject);
       const wrong = incompatibilities(state.level(subject), candidate, earlier, this.#lookup);
       if (wrong.length > 0) {
         const details = `details: [${wrong.join('; ')}]`;
@@ -61,16 +67,14 @@ export class SchemaRegistry {
       const version = (state.versions(subject, true).at(-1)?.version ?? 0) + 1;
       const id = state.idOf(identity) ?? state.maxId + 1;
       const schema = JSON.stringify(JSON.parse(sent.schema));
-      await this.#log.write([
-        schemaRecord({ subject, version, id, references: sent.references, schema, deleted: false }),
-      ]);
-      return id;
+      const record = schemaRecord({ subject, version, id, references: sent.references, schema, deleted: false });
+      return { records: [record], answer: id };
     });
   }
 
   /** The version of a subject that is this schema. 40401, 40403. */
-  find(subject: string, sent: SentSchema): SchemaVersion {
-    const versions = this.#known(subject);
+  find(subject: string, sent: SentSchema, withDeleted = false): SchemaVersion {
+    const versions = this.#known(subject, withDeleted);
     compileSchema(sent, this.#lookup);
     const identity = identityOf(sent.schema, 'AVRO', sent.references);
     const found = versions.find((version) => identityOfVersion(version) === identity);
@@ -110,10 +114,12 @@ export class SchemaRegistry {
     return this.#state.referencedBy(subject, this.version(subject, version).version);
   }
 
-  /** What is wrong with a schema beside one version, or beside those that its level looks at. */
+  /** What is wrong with a schema beside one version, or beside those that its level looks at. Nothing beside the latest of no versions. */
   problems(subject: string, sent: SentSchema, version?: string): string[] {
     const candidate = compileSchema(sent, this.#lookup);
-    const earlier = version === undefined ? this.#state.versions(subject) : [this.version(subject, version)];
+    const all = this.#state.versions(subject);
+    const none = all.length === 0 && (version === 'latest' || version === '-1');
+    const earlier = version === undefined || none ? all : [this.version(subject, version)];
     return incompatibilities(this.#state.level(subject), candidate, earlier, this.#lookup);
   }
 
@@ -127,30 +133,57 @@ export class SchemaRegistry {
   }
 
   setLevel(subject: string | null, level: unknown): Promise<string> {
-    return this.#serial(async () => {
+    return this.#log.write(() => {
       const wanted = String(level).toUpperCase();
       if (!(LEVELS as readonly string[]).includes(wanted)) throw new ApiError(422, 42203, INVALID_LEVEL);
-      await this.#log.write([levelRecord(subject, wanted)]);
-      return wanted;
+      return { records: [levelRecord(subject, wanted)], answer: wanted };
     });
   }
 
   removeLevel(subject: string): Promise<string> {
-    return this.#serial(async () => {
-      const level = this.level(subject, false);
-      await this.#log.write([levelRecord(subject, null)]);
-      return level;
+    return this.#log.write(() => {
+      const answer = this.level(subject, false);
+      return { records: [levelRecord(subject, null)], answer };
     });
   }
 
-  mode(subject?: string): string {
-    return this.#state.mode(subject);
+  /** 40409 for a subject without a mode of its own, unless `orGlobal`. */
+  mode(subject: string | undefined, orGlobal: boolean): string {
+    if (subject === undefined) return this.#state.globalMode;
+    const own = this.#state.ownMode(subject);
+    if (own !== undefined) return own;
+    if (orGlobal) return this.#state.globalMode;
+    throw new ApiError(404, 40409, `Subject '${subject}' does not have subject-level mode configured`);
   }
 
-  /** Soft, or for good what was soft-deleted before. 42206 when others refer to it, 40407. */
+  /** 42204 for what is no mode. */
+  setMode(subject: string | null, mode: unknown): Promise<string> {
+    return this.#log.write(() => {
+      const wanted = String(mode).toUpperCase();
+      if (!MODES.includes(wanted)) {
+        throw new ApiError(422, 42204, `Invalid mode. Valid values are ${MODES.join(', ')}`);
+      }
+      return { records: [modeRecord(subject, wanted)], answer: wanted };
+    });
+  }
+
+  removeMode(subject: string): Promise<string> {
+    return this.#log.write(() => {
+      const answer = this.mode(subject, false);
+      return { records: [modeRecord(subject, null)], answer };
+    });
+  }
+
+  /** Soft, or for good what was soft-deleted before. 40406, 40407, 42206 when others refer to it. */
   deleteVersion(subject: string, version: string, permanent: boolean): Promise<number> {
-    return this.#serial(async () => {
+    return this.#log.write(() => {
+      const exact = this.#state.version(subject, Number(version));
+      if (!permanent && exact?.deleted === true) {
+        const what = `Subject '${subject}' Version ${version}`;
+        throw new ApiError(404, 40406, `${what} was soft deleted. Set permanent=true to delete permanently`);
+      }
       const found = this.version(subject, version, permanent);
+      this.#refuseReadOnly(subject);
       this.#refuseReferenced(found);
       if (permanent && !found.deleted) {
         throw new ApiError(
@@ -159,22 +192,28 @@ export class SchemaRegistry {
           `Subject '${subject}' Version ${found.version} was not deleted first before being permanently deleted`,
         );
       }
-      await this.#log.write(permanent ? this.#gone([found]) : [schemaRecord({ ...found, deleted: true })]);
-      return found.version;
+      const records = permanent ? this.#gone([found]) : [schemaRecord({ ...found, deleted: true })];
+      return { records, answer: found.version };
     });
   }
 
-  /** Like deleteVersion, for all versions. 40405. */
+  /** Like deleteVersion, for all versions. 40404, 40405. */
   deleteSubject(subject: string, permanent: boolean): Promise<number[]> {
-    return this.#serial(async () => {
-      const versions = this.#known(subject, permanent);
+    return this.#log.write(() => {
+      const all = this.#known(subject, true);
+      const versions = permanent ? all : all.filter(({ deleted }) => !deleted);
+      if (versions.length === 0) {
+        const what = `Subject '${subject}' was soft deleted`;
+        throw new ApiError(404, 40404, `${what}. Set permanent=true to delete permanently`);
+      }
+      this.#refuseReadOnly(subject);
       for (const version of versions) this.#refuseReferenced(version);
       if (permanent && versions.some(({ deleted }) => !deleted)) {
         throw new ApiError(404, 40405, `Subject '${subject}' was not deleted first before being permanently deleted`);
       }
       const last = versions.at(-1)?.version ?? 0;
-      await this.#log.write(permanent ? this.#gone(versions) : [subjectDeletedRecord(subject, last)]);
-      return versions.map(({ version }) => version);
+      const records = permanent ? this.#gone(versions) : [subjectDeletedRecord(subject, last)];
+      return { records, answer: versions.map(({ version }) => version) };
     });
   }
 
@@ -203,10 +242,9 @@ export class SchemaRegistry {
     );
   }
 
-  #serial<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.#last.then(work, work);
-    this.#last = next.catch(() => undefined);
-    return next;
+  #refuseReadOnly(subject: string): void {
+    const mode = this.#state.mode(subject);
+    if (mode !== 'READWRITE') throw new ApiError(422, 42205, `Subject ${subject} is in ${mode} mode`);
   }
 }
 
@@ -214,6 +252,7 @@ export class SchemaRegistry {
 export function sentSchema(body: unknown, parseReferences: (value: unknown) => readonly Reference[]): SentSchema {
   const { schema, schemaType = 'AVRO', references } = Object(body) as Record<string, unknown>;
   if (typeof schema !== 'string' || schema === '') throw invalidSchema('Invalid schema: empty');
+  if (schema.length > MAX_SCHEMA) throw invalidSchema(`Invalid schema: longer than ${MAX_SCHEMA} characters`);
   if (schemaType !== 'AVRO') throw invalidSchema(`Schema type ${JSON.stringify(schemaType)} is not supported`);
   try {
     return { schema, references: parseReferences(references) };

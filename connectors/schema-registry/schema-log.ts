@@ -8,9 +8,12 @@ import {
   type Logger,
   RecordCursor,
   RetriableError,
+  SluiceError,
+  TaskCorruptedError,
   TaskMigratedError,
+  type TopicPartition,
 } from '#topology';
-import { unavailable } from './api-error.ts';
+import { storeFailed, timedOut, unavailable } from './api-error.ts';
 import { type LogRecord, parseRecord } from './records.ts';
 import type { RegistryState } from './state.ts';
 
@@ -19,8 +22,15 @@ export const SCHEMAS_TOPIC = '_schemas';
 
 const POLL_MS = 250;
 const BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 5_000;
+const STILL_WAITING_MS = 3_000;
 const CATCH_UP_MS = 15_000;
+const WRITE_MS = 10_000;
+const MAX_WAITING_WRITES = 500;
+const FENCED_ATTEMPTS = 5;
+const STOP_MS = 1_000;
 const TRANSACTION_TIMEOUT_MS = 15_000;
+const BATCH_BYTES = 500_000;
 
 /** What a log needs. */
 export interface SchemaLogOptions {
@@ -31,98 +41,164 @@ export interface SchemaLogOptions {
   readonly topic?: string;
 }
 
+/** What is to be written, and what is answered when it is in the state. No records: nothing is written. */
+export interface Decision<T> {
+  readonly records: readonly LogRecord[];
+  readonly answer: T;
+}
+
 /**
- * The registry's topic: folds what is in it into a state, and appends to it. One instance at a time appends (fenced by the transactional id
- * `sluice-registry`): the newest. An older one goes on answering reads and says 503 to writes.
+ * The registry's topic: folds what is in it into a state, and appends to it. A write is decided on a state that holds all that was committed before, by
+ * the one instance that holds the transactional id. Another instance that wants to write takes the id over, which fences this one: a decision of an
+ * older state is never committed, so two instances never give one id to two schemas, and either goes on by itself.
  */
 export class SchemaLog {
   readonly #options: SchemaLogOptions;
-  readonly #topic: string;
+  readonly #partition: TopicPartition;
   readonly #abort = new AbortController();
+  readonly #lost = Promise.withResolvers<SluiceError>();
   readonly #cursor = new RecordCursor();
   readonly #waiters = new Set<() => void>();
   #admin: KafkaAdmin | undefined;
   #producer: KafkaProducer | undefined;
   #position = 0n;
-  #takenOver = false;
+  #serving = false;
   #loop: Promise<void> | undefined;
+  #lastWrite: Promise<unknown> = Promise.resolve();
+  #waitingWrites = 0;
 
   constructor(options: SchemaLogOptions) {
     this.#options = options;
-    this.#topic = options.topic ?? SCHEMAS_TOPIC;
+    this.#partition = { topic: options.topic ?? SCHEMAS_TOPIC, partition: 0 };
   }
 
-  /** Resolves when all that was in the topic is in the state. Waits, saying so, while Kafka is away. */
+  /** The state holds all that was in the topic at the start, and follows it. */
+  get serving(): boolean {
+    return this.#serving;
+  }
+
+  /** Resolves when the topic is no longer the one that was read (made anew, records deleted): only a new start helps. */
+  get lost(): Promise<SluiceError> {
+    return this.#lost.promise;
+  }
+
+  /** Resolves when all that was in the topic is in the state. Waits, saying so, while Kafka is away. Rejects when stopped meanwhile. */
   async start(): Promise<void> {
     const { client } = this.#options;
-    const admin = await this.#until(() => client.admin());
+    const { topic } = this.#partition;
+    const admin = await this.#until('a connection', () => client.admin());
     this.#admin = admin;
     const config = { 'cleanup.policy': 'compact' };
-    await this.#until(() => admin.ensureTopics([{ name: this.#topic, partitions: 1, config }]));
-    const reader = await this.#until(() => client.reader({ committed: true }));
-    reader.seek({ topic: this.#topic, partition: 0 }, 'earliest');
+    await this.#until(`topic ${topic}`, () => admin.ensureTopics([{ name: topic, partitions: 1, config }]));
+    const reader = await this.#until('a connection', () => client.reader({ committed: true }));
+    reader.seek(this.#partition, 'earliest');
     this.#loop = this.#read(reader);
-    await this.#until(() => this.#fence());
+    this.#producer = await this.#until(`all of topic ${topic}`, () => this.#fence());
+    this.#serving = true;
   }
 
   /**
-   * Appends records in one transaction and resolves when they are in the state. Not for concurrent use. ApiError 503 when another instance has taken
-   * over or Kafka is away: then it is not known whether they were written.
+   * Decides on the newest state, appends in one transaction, and resolves when it was read back. One after the other. `decide` may be called again, on a
+   * newer state; what it throws is handed on. ApiError 500 (50001, 50002) while Kafka is away: then it is not known whether the records were written.
    */
-  async write(records: readonly LogRecord[]): Promise<void> {
-    if (this.#takenOver) throw unavailable('another registry has taken over; this one only reads');
-    try {
-      const producer = this.#producer ?? (await this.#fence());
-      const batch = new BatchBuilder();
-      const encoder = new TextEncoder();
-      for (const { key, value } of records) {
-        const content = value === null ? null : encoder.encode(JSON.stringify(value));
-        batch.append(encoder.encode(JSON.stringify(key)), content, this.#options.clock.now());
-      }
-      await producer.begin();
-      const [result] = await producer.send([{ topic: this.#topic, partition: 0, batch }]);
-      await producer.commit();
-      await this.#caughtUp((result?.baseOffset ?? 0n) + BigInt(records.length));
-    } catch (error) {
-      await this.#producer?.close();
-      this.#producer = undefined;
-      if (error instanceof TaskMigratedError) this.#takenOver = true;
-      if (error instanceof TaskMigratedError || error instanceof RetriableError) throw unavailable(error.message);
-      throw error;
-    }
+  async write<T>(decide: () => Decision<T>): Promise<T> {
+    if (!this.#serving) throw unavailable('the registry does not serve now');
+    if (this.#waitingWrites >= MAX_WAITING_WRITES) throw unavailable(`${MAX_WAITING_WRITES} writes are waiting`);
+    this.#waitingWrites++;
+    const { clock } = this.#options;
+    const answered = new AbortController();
+    const until = clock.now() + WRITE_MS;
+    const turn = this.#lastWrite.then(async () => {
+      if (clock.now() >= until) throw timedOut('the writes before it took too long');
+      return await this.#writeNow(decide);
+    });
+    this.#lastWrite = turn
+      .catch(() => undefined)
+      .finally(() => {
+        this.#waitingWrites--;
+      });
+    const late = clock.sleep(WRITE_MS, answered.signal).then((): never => {
+      throw timedOut(`Kafka did not take the write in ${WRITE_MS} ms`);
+    });
+    // It loses the race when the answer comes first.
+    late.catch(() => undefined);
+    return await Promise.race([turn, late]).finally(() => answered.abort());
   }
 
-  /** Stops reading and writing. */
+  /** Stops reading and writing; what is being written has a second to end. */
   async stop(): Promise<void> {
+    this.#serving = false;
+    const limit = new AbortController();
+    await Promise.race([this.#lastWrite, this.#options.clock.sleep(STOP_MS, limit.signal)]);
+    limit.abort();
     this.#abort.abort();
     await this.#loop;
     await this.#producer?.close();
     await this.#admin?.close();
   }
 
+  async #writeNow<T>(decide: () => Decision<T>): Promise<T> {
+    const { clock } = this.#options;
+    for (let nth = 1; ; nth++) {
+      try {
+        this.#producer ??= await this.#fence();
+      } catch (error) {
+        if (nth < FENCED_ATTEMPTS && error instanceof TaskMigratedError) continue;
+        throw asApiError(error);
+      }
+      const { records, answer } = decide();
+      if (records.length === 0) return answer;
+      try {
+        await this.#append(this.#producer, records);
+        return answer;
+      } catch (error) {
+        await this.#dropProducer();
+        if (nth === FENCED_ATTEMPTS || !(error instanceof TaskMigratedError)) throw asApiError(error);
+        // Another instance writes too: not both again at the same moment.
+        await clock.sleep(Math.random() * 20 * nth, this.#abort.signal);
+      }
+    }
+  }
+
+  async #append(producer: KafkaProducer, records: readonly LogRecord[]): Promise<void> {
+    await producer.begin();
+    const batches = batchesOf(records, this.#options.clock.now());
+    const results = await producer.send(batches.map((batch) => ({ ...this.#partition, batch })));
+    await producer.commit();
+    const last = results.at(-1)?.baseOffset ?? 0n;
+    await this.#caughtUp(last + BigInt(batches.at(-1)?.count ?? 0));
+  }
+
   /** Becomes the one that writes, with everything in the state that others have written. */
   async #fence(): Promise<KafkaProducer> {
-    const { client } = this.#options;
-    const transactionalId = `sluice-registry-${this.#topic}`;
-    const producer = await client.producer({ transactionalId, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS });
+    const transactionalId = `sluice-registry-${this.#partition.topic}`;
+    const options = { transactionalId, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS };
+    const producer = await this.#options.client.producer(options);
     try {
       await producer.fence();
-      const [range] = (await this.#admin?.offsets([{ topic: this.#topic, partition: 0 }], { committed: true })) ?? [];
+      const [range] = (await this.#admin?.offsets([this.#partition], { committed: true })) ?? [];
       await this.#caughtUp(range?.end ?? 0n);
     } catch (error) {
       await producer.close();
       throw error;
     }
-    this.#producer = producer;
     return producer;
+  }
+
+  /** After any error a producer is dead. */
+  async #dropProducer(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = undefined;
+    await producer?.close().catch(() => undefined);
   }
 
   async #caughtUp(end: bigint): Promise<void> {
     const { clock } = this.#options;
     const until = clock.now() + CATCH_UP_MS;
     while (this.#position < end) {
-      if (clock.now() > until)
-        throw new RetriableError('SLC_BROKER_AWAY', `${this.#topic} could not be read up to ${end}`);
+      if (this.#abort.signal.aborted || clock.now() > until) {
+        throw new RetriableError('SLC_BROKER_AWAY', `${this.#partition.topic} could not be read up to ${end}`);
+      }
       const moved = new AbortController();
       const wake = (): void => moved.abort();
       this.#waiters.add(wake);
@@ -134,6 +210,8 @@ export class SchemaLog {
   async #read(reader: KafkaReader): Promise<void> {
     const { signal } = this.#abort;
     const { clock, logger } = this.#options;
+    const { topic } = this.#partition;
+    let told = '';
     while (!signal.aborted) {
       try {
         for (const { batches, nextOffset } of await reader.poll(POLL_MS)) {
@@ -144,8 +222,16 @@ export class SchemaLog {
           this.#position = nextOffset;
           for (const wake of this.#waiters) wake();
         }
+        told = '';
       } catch (error) {
-        logger.warn({ reason: String(error) }, `reading ${this.#topic} failed; trying again`);
+        if (error instanceof TaskCorruptedError) {
+          this.#serving = false;
+          this.#lost.resolve(error);
+          break;
+        }
+        const reason = String(error);
+        if (reason !== told) logger.warn({ reason }, `reading ${topic} failed; trying again`);
+        told = reason;
         await clock.sleep(BACKOFF_MS, signal);
       }
     }
@@ -157,21 +243,51 @@ export class SchemaLog {
     try {
       this.#options.state.apply(parseRecord(key, this.#cursor.valueBytes()?.toString('utf8') ?? null));
     } catch (error) {
-      const { offset } = this.#cursor;
-      this.#options.logger.error({ offset, key, reason: String(error) }, `a record of ${this.#topic} is skipped`);
+      const offset = String(this.#cursor.offset);
+      const reason = String(error);
+      this.#options.logger.error({ offset, key, reason }, `a record of ${this.#partition.topic} is skipped`);
     }
   }
 
-  async #until<T>(attempt: () => Promise<T>): Promise<T> {
+  /** The driver tries for long before it gives up: nobody should wonder meanwhile. */
+  async #tell(what: string, ended: AbortSignal): Promise<void> {
+    await this.#options.clock.sleep(STILL_WAITING_MS, ended);
+    if (!ended.aborted && !this.#abort.signal.aborted) this.#options.logger.warn(`waiting for Kafka: ${what}`);
+  }
+
+  async #until<T>(what: string, attempt: () => Promise<T>): Promise<T> {
     const { clock, logger } = this.#options;
+    const { signal } = this.#abort;
     for (let nth = 1; ; nth++) {
+      const ended = new AbortController();
+      void this.#tell(what, ended.signal);
       try {
         return await attempt();
       } catch (error) {
-        if (!(error instanceof RetriableError) || this.#abort.signal.aborted) throw error;
+        const goesOn = error instanceof RetriableError || error instanceof TaskMigratedError;
+        if (!goesOn || signal.aborted) throw error;
         logger.warn({ code: error.code, attempt: nth }, `waiting for Kafka: ${error.message}`);
-        await clock.sleep(Math.min(5_000, BACKOFF_MS * nth), this.#abort.signal);
+        await clock.sleep(Math.min(MAX_BACKOFF_MS, BACKOFF_MS * nth), signal);
+        if (signal.aborted) throw error;
+      } finally {
+        ended.abort();
       }
     }
   }
+}
+
+function batchesOf(records: readonly LogRecord[], now: number): BatchBuilder[] {
+  const encoder = new TextEncoder();
+  const batches: BatchBuilder[] = [];
+  for (const { key, value } of records) {
+    let batch = batches.at(-1);
+    if (batch === undefined || batch.sizeBytes > BATCH_BYTES) batches.push((batch = new BatchBuilder()));
+    const content = value === null ? null : encoder.encode(JSON.stringify(value));
+    batch.append(encoder.encode(JSON.stringify(key)), content, now);
+  }
+  return batches;
+}
+
+function asApiError(error: unknown): unknown {
+  return error instanceof SluiceError ? storeFailed(error.message) : error;
 }

@@ -1,10 +1,10 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { ApiError } from './api-error.ts';
+import { ApiError, unavailable } from './api-error.ts';
 import { parseReferences, type SchemaVersion } from './records.ts';
 import { type SchemaRegistry, sentSchema } from './registry.ts';
 
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
-const BODY_LIMIT = 2 * 2 ** 20;
+const BODY_LIMIT = 2 ** 20;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 interface Call {
@@ -14,12 +14,16 @@ interface Call {
 
 type Answer = (request: FastifyRequest<Call>) => unknown;
 
-/** Confluent's REST API over a registry: the part that Confluent's and kafkajs's clients and Redpanda Console use. Listens to nothing yet. */
-export function registryServer(registry: SchemaRegistry): FastifyInstance {
+/** Confluent's REST API over a registry: the part that Confluent's and kafkajs's clients and Redpanda Console use. Listens to nothing yet. 503 while not `isServing`. */
+export function registryServer(registry: SchemaRegistry, isServing: () => boolean): FastifyInstance {
   const server = fastify({
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    routerOptions: { maxParamLength: 1_024 },
+    routerOptions: { maxParamLength: 1_024, ignoreTrailingSlash: true },
+    frameworkErrors: (error, _request, reply) => void answerError(error, reply),
+  });
+  server.addHook('onRequest', (_request, _reply, done) => {
+    done(isServing() ? undefined : unavailable('the registry does not serve now: it is starting or stopping'));
   });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
@@ -41,22 +45,21 @@ export function registryServer(registry: SchemaRegistry): FastifyInstance {
       handler: async (request, reply) => reply.type(CONTENT_TYPE).send(JSON.stringify(await answer(request))),
     });
   };
-  addMetadata(route, registry);
+  addMetadata(route);
   addSchemas(route, registry);
   addSubjects(route, registry);
   addConfig(route, registry);
+  addMode(route, registry);
   return server;
 }
 
 type Route = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, answer: Answer) => void;
 
-function addMetadata(route: Route, registry: SchemaRegistry): void {
+function addMetadata(route: Route): void {
   route('GET', '/', () => ({}));
   route('GET', '/contexts', () => ['.']);
   route('GET', '/v1/metadata/id', () => ({ scope: { path: [], clusters: {} }, id: '' }));
   route('GET', '/v1/metadata/version', () => ({ version: '7.9.0-sluice', commitId: '' }));
-  route('GET', '/mode', () => ({ mode: registry.mode() }));
-  route('GET', '/mode/:subject', ({ params }) => ({ mode: registry.mode(param(params, 'subject')) }));
 }
 
 function addSchemas(route: Route, registry: SchemaRegistry): void {
@@ -88,8 +91,8 @@ function addSchemas(route: Route, registry: SchemaRegistry): void {
 
 function addSubjects(route: Route, registry: SchemaRegistry): void {
   route('GET', '/subjects', ({ query }) => registry.subjects(query['subjectPrefix'] ?? '', isTrue(query['deleted'])));
-  route('POST', '/subjects/:subject', ({ params, body }) =>
-    viewOf(registry.find(param(params, 'subject'), sentSchema(body, parseReferences))),
+  route('POST', '/subjects/:subject', ({ params, query, body }) =>
+    viewOf(registry.find(param(params, 'subject'), sentSchema(body, parseReferences), isTrue(query['deleted']))),
   );
   route('DELETE', '/subjects/:subject', ({ params, query }) =>
     registry.deleteSubject(param(params, 'subject'), isTrue(query['permanent'])),
@@ -133,6 +136,21 @@ function addConfig(route: Route, registry: SchemaRegistry): void {
   }));
   route('DELETE', '/config/:subject', async ({ params }) => ({
     compatibility: await registry.removeLevel(param(params, 'subject')),
+  }));
+}
+
+function addMode(route: Route, registry: SchemaRegistry): void {
+  const modeIn = (body: unknown): unknown => (Object(body) as Record<string, unknown>)['mode'] ?? '';
+  route('GET', '/mode', () => ({ mode: registry.mode(undefined, true) }));
+  route('PUT', '/mode', async ({ body }) => ({ mode: await registry.setMode(null, modeIn(body)) }));
+  route('GET', '/mode/:subject', ({ params, query }) => ({
+    mode: registry.mode(param(params, 'subject'), isTrue(query['defaultToGlobal'])),
+  }));
+  route('PUT', '/mode/:subject', async ({ params, body }) => ({
+    mode: await registry.setMode(param(params, 'subject'), modeIn(body)),
+  }));
+  route('DELETE', '/mode/:subject', async ({ params }) => ({
+    mode: await registry.removeMode(param(params, 'subject')),
   }));
 }
 

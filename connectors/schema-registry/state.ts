@@ -95,8 +95,18 @@ export class RegistryState {
     return this.#levels.get(subject) ?? this.#globalLevel;
   }
 
-  mode(subject?: string): string {
-    return (subject === undefined ? undefined : this.#modes.get(subject)) ?? this.#globalMode;
+  get globalMode(): string {
+    return this.#globalMode;
+  }
+
+  /** The mode set for the subject itself. */
+  ownMode(subject: string): string | undefined {
+    return this.#modes.get(subject);
+  }
+
+  /** The mode that holds for the subject. */
+  mode(subject: string): string {
+    return this.#modes.get(subject) ?? this.#globalMode;
   }
 
   #put(value: SchemaVersion): void {
@@ -104,7 +114,9 @@ export class RegistryState {
     const versions = this.#subjects.get(value.subject) ?? new Map<number, SchemaVersion>();
     this.#subjects.set(value.subject, versions.set(value.version, value));
     this.#byId.set(value.id, (this.#byId.get(value.id) ?? new Set()).add(value));
-    this.#idByIdentity.set(identityOf(value.schema, value.schemaType, value.references), value.id);
+    const identity = identityOf(value.schema, value.schemaType, value.references);
+    // A topic taken over may hold one schema under two ids: the order of its records, which compaction changes, must not matter.
+    this.#idByIdentity.set(identity, Math.min(value.id, this.#idByIdentity.get(identity) ?? value.id));
     this.#maxId = Math.max(this.#maxId, value.id);
   }
 
@@ -118,7 +130,8 @@ export class RegistryState {
     sameId?.delete(found);
     if (sameId?.size !== 0) return;
     this.#byId.delete(found.id);
-    this.#idByIdentity.delete(identityOf(found.schema, found.schemaType, found.references));
+    const identity = identityOf(found.schema, found.schemaType, found.references);
+    if (this.#idByIdentity.get(identity) === found.id) this.#idByIdentity.delete(identity);
   }
 }
 

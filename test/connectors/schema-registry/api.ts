@@ -115,13 +115,12 @@ export function registryApi(name: string, makeClient: () => KafkaClient): void {
       assert.ok(idOf(other) > idOf(made));
     });
 
-    test('a restart gives the same answers, and takes the writing over', async () => {
+    test('a second instance gives the same answers; both write, and no id is given out twice', async () => {
       const paths = ['/subjects', '/schemas?deleted=true', '/config', '/subjects/a-value/versions'];
       const before = await Promise.all(paths.map((path) => call('GET', path)));
       const second = await startSchemaRegistry({ client, logger, port: 0, topic });
       assert.deepEqual(await Promise.all(paths.map((path) => call('GET', path, undefined, second.port))), before);
       const body = { schema: user(ID, { name: 'late', type: 'int', default: 0 }) };
-      assert.equal((await call('POST', '/subjects/f-value/versions', body)).status, 503);
       const written = await call('POST', '/subjects/f-value/versions', body, second.port);
       assert.equal(written.status, 200);
       // The first one goes on reading.
@@ -129,6 +128,28 @@ export function registryApi(name: string, makeClient: () => KafkaClient): void {
         if ((await call('GET', `/schemas/ids/${idOf(written)}`)).status === 200) break;
       }
       assert.equal((await call('GET', `/schemas/ids/${idOf(written)}`)).status, 200);
+      const ids: number[] = [];
+      const ports = [registry.port, second.port];
+      for (let nth = 0; nth < 6; nth++) {
+        const schema = user(ID, { name: `turn${nth}`, type: 'int', default: 0 });
+        const answers = await Promise.all(
+          ports.map((port, i) =>
+            call(
+              'POST',
+              `/subjects/turn${i}-${nth}/versions`,
+              { schema: i === 0 ? schema : user(ID, { name: `other${nth}`, type: 'int', default: 0 }) },
+              port,
+            ),
+          ),
+        );
+        assert.deepEqual(
+          answers.map(({ status }) => status),
+          [200, 200],
+          JSON.stringify(answers),
+        );
+        ids.push(...answers.map(idOf));
+      }
+      assert.equal(new Set(ids).size, ids.length);
       await second.stop();
     });
 
