@@ -252,7 +252,7 @@ export class SchemaLog {
   /** The driver tries for long before it gives up: nobody should wonder meanwhile. */
   async #tell(what: string, ended: AbortSignal): Promise<void> {
     await this.#options.clock.sleep(STILL_WAITING_MS, ended);
-    if (!ended.aborted && !this.#abort.signal.aborted) this.#options.logger.warn(`waiting for Kafka: ${what}`);
+    if (!ended.aborted && !this.#abort.signal.aborted) this.#options.logger.warn({}, `waiting for Kafka: ${what}`);
   }
 
   async #until<T>(what: string, attempt: () => Promise<T>): Promise<T> {
