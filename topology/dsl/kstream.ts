@@ -2,6 +2,7 @@
 import type { OperatorFunction } from 'rxjs';
 import { TopologyError } from '../errors.ts';
 import type { AnyRecord, StreamRecord } from '../record.ts';
+import { splitCoordinate } from '../time/coordinate.ts';
 import type { SinkTopic } from '../topic.ts';
 import { type AnyTopic, type Graph, type GraphNode, isTable } from './graph.ts';
 import type { CreateProcessor } from './node.ts';
@@ -37,7 +38,13 @@ export type Branches<K, V, P extends Record<string, Guard<K, V>>> = {
   [N in keyof P]: KStream<K, Narrowed<P[N], V>>;
 } & { rest: KStream<K, V> };
 
-const passOn: CreateProcessor<never, unknown> = (_context, emit) => ({ process: emit });
+/** Two streams made of one hold records of the same coordinate: a further part tells them apart, so that all of them have one order. */
+const mergeTwo: CreateProcessor<AnyRecord, unknown> = (context) => ({
+  process: (record, parent) => {
+    const { originWatermark, coordinate } = context.time;
+    context.emitAt(record, { originWatermark, coordinate: splitCoordinate(coordinate, parent) });
+  },
+});
 
 /** A stream of records with key K and value V. */
 export class KStream<out K, out V> {
@@ -123,7 +130,7 @@ export class KStream<out K, out V> {
 
   /** The records of both streams. */
   merge(other: KStream<K, V>): KStream<K, V> {
-    return new KStream(this.graph, this.graph.add({ kind: 'merge' }, [this.node, other.node], { create: passOn }));
+    return new KStream(this.graph, this.graph.add({ kind: 'merge' }, [this.node, other.node], { create: mergeTwo }));
   }
 
   /** Writes the stream to a topic, by its key. The value may be null: a tombstone. */

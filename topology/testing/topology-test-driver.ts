@@ -95,15 +95,15 @@ export class TopologyTestDriver {
     this.#random = random(options.seed ?? 1);
   }
 
-  /** Appends a record to a topic. Nothing is processed before `run`. */
-  async pipeInput<K, V>(topic: Topic<K, V>, input: TestInput): Promise<void> {
+  /** Appends a record to a topic and returns its offset. Nothing is processed before `run`. */
+  async pipeInput<K, V>(topic: Topic<K, V>, input: TestInput): Promise<bigint> {
     const { keySerde, valueSerde } = await this.#serdesOf(topic);
     const key = input.key === null ? null : keySerde.serialize(input.key);
     const value = input.value === null ? null : valueSerde.serialize(input.value);
     const partition = input.partition ?? partitionFor(key ?? Buffer.alloc(0), topic.partitions);
     const batch = new BatchBuilder();
     batch.append(key, value, input.timestamp);
-    this.#log(topic.name, partition).append(batch);
+    return this.#log(topic.name, partition).append(batch);
   }
 
   /** Moves the end of a partition's log: a hole, as transaction markers and aborted records leave it. Offsets before the end stay. */
@@ -120,10 +120,10 @@ export class TopologyTestDriver {
     }
   }
 
-  /** Processes until nothing moves any more, in an order that the seed decides. */
-  async run(): Promise<void> {
+  /** Processes until nothing moves any more, in an order that the seed decides; with `steps`, at most so many steps. */
+  async run(steps = Infinity): Promise<void> {
     const partitions = Math.max(...this.topology.subTopologies.map((sub) => sub.partitions));
-    for (let quiet = 0; quiet < 2 * partitions;) {
+    for (let quiet = 0, step = 0; quiet < 2 * partitions && step < steps; step++) {
       const partition = quiet > 0 ? quiet % partitions : this.#random.int(0, partitions - 1);
       if (await this.#step(partition, quiet >= partitions)) quiet = 0;
       else quiet++;
@@ -184,6 +184,19 @@ export class TopologyTestDriver {
       if (store !== undefined) return store;
     }
     throw new TopologyError('SLC_TOPOLOGY_NO_STORE', `no task of partition ${partition} has a store ${name}`);
+  }
+
+  /** What a restore of a store would find: per partition the last value per changelog key, decoded; keys in latin1. */
+  changelog(name: string): Map<string, unknown>[] {
+    return (this.#logs.get(this.#wiring.names.changelogs.get(name) ?? '') ?? []).map((log) => {
+      const entries = new Map<string, unknown>();
+      for (const { key, value } of log.records()) {
+        const id = key?.toString('latin1') ?? '';
+        if (value === null) entries.delete(id);
+        else entries.set(id, decodeValue(value));
+      }
+      return entries;
+    });
   }
 
   /** The pins committed so far: give them to the driver of a replay. */

@@ -19,9 +19,9 @@ describe('as-of join', () => {
           : stream.pipe(asOfJoin(table, ({ units }, row) => [units, row?.price ?? null], { ...options, join }));
       joined.to(out);
     });
-  const price = (driver: TopologyTestDriver, at: number, value: number | null): Promise<void> =>
+  const price = (driver: TopologyTestDriver, at: number, value: number | null): Promise<bigint> =>
     driver.pipeInput(prices, { key: 'x', value: value === null ? null : { price: value }, timestamp: at * SECOND });
-  const order = (driver: TopologyTestDriver, at: number): Promise<void> =>
+  const order = (driver: TopologyTestDriver, at: number): Promise<bigint> =>
     driver.pipeInput(orders, { key: 'x', value: { units: at }, timestamp: at * SECOND });
 
   test('waits for the table, reads it as of the record, null after a tombstone', async () => {

@@ -37,7 +37,7 @@ describe('bad records', () => {
         .to(out);
     });
     const driver = await driverOf(fragile);
-    const put = (value: unknown, timestamp = 1): Promise<void> =>
+    const put = (value: unknown, timestamp = 1): Promise<bigint> =>
       driver.pipeInput(received, { key: 'k', value, timestamp });
     for (const n of [1, 2, 3, 4]) await put({ n });
     await put('broken');
@@ -140,7 +140,7 @@ describe('tables', () => {
         .to(out);
     });
     const driver = await driverOf(totals);
-    const put = (shop: string, amount: number): Promise<void> =>
+    const put = (shop: string, amount: number): Promise<bigint> =>
       driver.pipeInput(sales, { key: `${shop}${amount}`, value: { shop, amount }, timestamp: 1 });
     await put('a', 5);
     await put('b', 1);

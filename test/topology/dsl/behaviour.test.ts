@@ -137,7 +137,7 @@ describe('windows', () => {
         .to(out);
     });
     const driver = await driverOf(hops);
-    const put = (at: number): Promise<void> =>
+    const put = (at: number): Promise<bigint> =>
       driver.pipeInput(sales, { key: 'a', value: { shop: '', amount: at }, timestamp: at * SECOND, partition: 0 });
     await put(65);
     await put(75); // ow 65

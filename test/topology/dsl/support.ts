@@ -1,5 +1,6 @@
 /** What the tests of stages share: values as JSON, topics of a few types, times as small numbers. */
 import {
+  type Duration,
   keyBy,
   type KStream,
   type OriginClock,
@@ -39,13 +40,18 @@ export const jsonSerdes: SerdeFactory = {
 
 const schema = <T>(name: string): Schema<T> => ({ name, definition: {} });
 
-/** An origin topic of values V, 10 s of outOfOrderness. */
-export const origin = <V>(name: string, partitions = 1, clock: Partial<OriginClock<V>> = {}): Topic<string, V> => {
+/** An origin topic of values V, by default 10 s of outOfOrderness. */
+export const origin = <V>(
+  name: string,
+  partitions = 1,
+  clock: Partial<OriginClock<V>> = {},
+  outOfOrderness: Duration = '10s',
+): Topic<string, V> => {
   const { receivedAt, isSnapshot } = clock;
   return originTopic<V>(name, {
     value: schema(name),
     partitions,
-    outOfOrderness: '10s',
+    outOfOrderness,
     ...(receivedAt === undefined ? {} : { receivedAt }),
     ...(isSnapshot === undefined ? {} : { isSnapshot }),
   });
