@@ -38,6 +38,8 @@ const GOOD_SESSION_MS = 10_000;
 const STOP_RECEIVING_MS = 1_500;
 /** Then what was received has this long to be committed, ms. */
 const STOP_COMMIT_MS = 2_500;
+/** And each connection with Kafka this, when nothing is held, ms. */
+const STOP_CLOSE_MS = 500;
 
 /** A collector of app events. Throws ConfigError SLC_CONFIG_COLLECTOR when a topic is no topic of events or there is no key. */
 export function createHttpCollector(options: HttpCollectorOptions): HttpCollector {
@@ -60,6 +62,7 @@ class Collector implements HttpCollector {
   readonly #abort = new AbortController();
   readonly #opened = Promise.withResolvers<void>();
   #isOpened = false;
+  #servingSince: number | undefined;
   #decoder: EventDecoder | undefined;
   #starting: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
@@ -146,26 +149,27 @@ class Collector implements HttpCollector {
     this.#writer.hurry();
     await Promise.race([closed, systemClock.sleep(STOP_RECEIVING_MS, this.#abort.signal)]);
     this.#abort.abort();
-    const limit = systemClock.sleep(STOP_COMMIT_MS).then(() => 'late' as const);
-    const ended = await Promise.race([this.#loop, limit]);
+    const ms = this.#writer.isHolding ? STOP_COMMIT_MS : STOP_CLOSE_MS;
+    await Promise.race([this.#loop, systemClock.sleep(ms)]);
     this.#server.server.closeAllConnections();
-    if (ended === 'late') {
+    if (this.#writer.isHolding) {
       logger.warn({}, 'stopping: Kafka did not take the last events in time; their senders were not told that it has');
     }
-    await Promise.race([this.#hints.stop(), systemClock.sleep(500)]);
+    await Promise.race([this.#hints.stop(), systemClock.sleep(STOP_CLOSE_MS)]);
     this.#opened.resolve();
   }
 
   async #run(): Promise<void> {
     let failures = 0;
     while (!this.#abort.signal.aborted) {
-      const begun = Date.now();
+      this.#servingSince = undefined;
       try {
         await this.#runSession();
       } catch (error) {
         if (this.#abort.signal.aborted) return;
         if (error instanceof ConfigError) return this.#end(error);
-        failures = Date.now() - begun > GOOD_SESSION_MS ? 0 : failures + 1;
+        const since: number | undefined = this.#servingSince;
+        failures = since !== undefined && Date.now() - since > GOOD_SESSION_MS ? 0 : failures + 1;
         await this.#pause(error, failures);
       }
     }
@@ -181,6 +185,7 @@ class Collector implements HttpCollector {
       this.#decoder ??= await this.#openDecoder();
       session = await WriteSession.open(kafka, admin, `sluice-${this.#name}`, this.#topics);
       this.#waitingFor = undefined;
+      this.#servingSince = Date.now();
       this.#isOpened = true;
       this.#opened.resolve();
       await this.#writer.serve(session, this.#abort.signal);

@@ -44,6 +44,11 @@ export class EventWriter {
     return this.#rejected;
   }
 
+  /** True while there are events that Kafka has not confirmed. */
+  get isHolding(): boolean {
+    return this.#queue.length > 0 || this.#writing;
+  }
+
   /** When a sender was last told to come again, ms; undefined = never. */
   get refusedAt(): number | undefined {
     return this.#refusedAt;
@@ -57,7 +62,7 @@ export class EventWriter {
   /** All events that came before the senders had reached this time are in Kafka, ms. Undefined = nothing can be said. */
   get reached(): number | undefined {
     if (this.#session === undefined) return undefined;
-    return this.#queue.length === 0 && !this.#writing ? this.#options.clock.reached() : this.#acked;
+    return this.isHolding ? this.#acked : this.#options.clock.reached();
   }
 
   /** Own last offset + 1 in a partition, as far as committed. */
