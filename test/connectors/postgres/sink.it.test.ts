@@ -278,7 +278,6 @@ describe('a server that fails', () => {
   test('away at start and in the middle is RetriableError without secrets; the same call works when it is back', async () => {
     const line = await openLine(database.url);
     const url = new URL(line.url);
-    // A server that trusts everybody takes any.
     url.password ||= 'hunter2';
     const secret = url.password;
     const sink = makeSink({ url: url.href }, { connectTimeoutMs: 1_000 });
