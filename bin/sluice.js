@@ -17,8 +17,6 @@ const INSTALL_WAIT_MS = 10 * 60_000;
 const OUTPUT_CHARS = 20_000;
 const INTERRUPTED = 130;
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-/** A terminal and npm both pass one Ctrl-C on: what comes this soon is the same signal. */
-const ECHO_MS = 300;
 
 main().catch((error) => {
   process.stderr.write(`sluice: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -136,13 +134,15 @@ async function run() {
   return code;
 }
 
-/** Waits for the end of a child, however often this process is told to end: the child decides when it is over. */
+/**
+ * Waits for the end of a child, however often this process is told to end: the child decides when it is over. A terminal tells the child
+ * too; that the two are one is for the child to see (bin/main.ts).
+ */
 function ended(child) {
   return new Promise((resolve, reject) => {
-    let last = 0;
+    let interrupted = false;
     const forward = (signal) => {
-      if (Date.now() - last < ECHO_MS) return;
-      last = Date.now();
+      interrupted = true;
       child.kill(signal);
     };
     for (const signal of FORWARDED) process.on(signal, forward);
@@ -155,7 +155,7 @@ function ended(child) {
     });
     child.once('close', (code, signal) => {
       end();
-      resolve({ code: code ?? 128 + constants.signals[signal], interrupted: last > 0 });
+      resolve({ code: code ?? 128 + constants.signals[signal], interrupted });
     });
   });
 }

@@ -112,12 +112,17 @@ describe('bin/sluice.js', () => {
     assert.match(failed.err, /npm ci failed:\nto stdout\nto stderr\n/);
   });
 
-  test('two starts at once install once', async () => {
-    const both = await Promise.all([sluice('print').ended, sluice('print').ended, sluice('print').ended]);
+  test('starts at once install once, the others wait', async () => {
+    env['FAKE_NPM'] = 'wait';
+    const all = [sluice('print'), sluice('print'), sluice('print')];
+    await until('two wait', () => all.filter(({ err }) => err().includes('Waiting')).length === 2);
+    await until('npm runs', async () => (await installs()) > 0);
+    await writeFile(join(folder, 'go'), '');
+    const ends = await Promise.all(all.map(({ ended }) => ended));
     assert.deepEqual(
-      both.map(({ code }) => code),
+      ends.map(({ code }) => code),
       [0, 0, 0],
-      both.map(({ err }) => err).join(''),
+      ends.map(({ err }) => err).join(''),
     );
     assert.equal(await installs(), 1);
   });
@@ -142,12 +147,11 @@ describe('bin/sluice.js', () => {
     assert.equal((await sluice('die', 'SIGKILL').ended).code, 137);
   });
 
-  test('passes a signal on once and lives until the command has ended', async () => {
+  test('passes a signal on and lives until the command has ended', async () => {
     await sluice('print').ended;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       const running = sluice('serve');
       await until('it serves', () => existsSync(join(folder, 'serving')));
-      running.child.kill(signal);
       running.child.kill(signal);
       const { code, out } = await running.ended;
       assert.deepEqual([code, out], [5, `${signal}\nended\n`]);
