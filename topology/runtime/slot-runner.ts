@@ -15,7 +15,7 @@ import type { FetchedRecords, KafkaAdmin, KafkaClient, KafkaProducer, KafkaReade
 import { ledgerTopicOf, type LedgerReader, type PromiseListener } from './ledger-reader.ts';
 import { restoreStores } from './restore.ts';
 import { type CommitPlan, Slot } from './slot.ts';
-import { makeSlotParts, type Wiring } from './wiring.ts';
+import { endsByTopic, makeSlotParts, type Wiring, writtenPartitions } from './wiring.ts';
 
 /** Limits and intervals of an application's slots. */
 export interface RuntimeOptions {
@@ -162,6 +162,9 @@ export class SlotRunner implements PromiseListener {
     await Promise.race([ledger.caughtUp(end?.end ?? 0n), aborted(this.#abort.signal)]);
     const mine = new Set(tasks.map((task) => task.name));
     const said = ledger.promises((promise) => mine.has(promise.writer));
+    // High watermarks: transactions of other slots may hold the last stable offset back, behind what the former owner wrote.
+    const written = writtenPartitions(wiring);
+    const ends = await admin.offsets(written, { committed: false });
     const { tickMs, idleAfterMs } = options;
     this.#slot = new Slot({
       partition: this.partition,
@@ -169,6 +172,7 @@ export class SlotRunner implements PromiseListener {
       tasks,
       collector,
       said,
+      written: endsByTopic(written, ends),
       options: { tickMs, idleAfterMs },
     });
     ledger.listen(this);

@@ -38,19 +38,25 @@ export class Slot {
   readonly #collector: RecordCollector;
   readonly #options: SlotOptions;
   readonly #time = new CurrentTime();
+  readonly #written: ReadonlyMap<string, readonly bigint[]>;
   readonly #ends = new Map<string, bigint[]>();
   readonly #said: Map<string, number>;
-  readonly #committed = new Map<SlotInput, bigint>();
+  readonly #committed = new Map<SlotInput, { readonly position: bigint; readonly clock: number }>();
   #pins: Pin[] = [];
   #processed = 0;
 
-  /** `said` = per `writer|topic` what the ledger holds already; `ends` likewise. */
+  /**
+   * `said` = per `writer|topic` what the ledger holds already; older than the truth does no harm. `written` = per written topic the ends of its
+   * partitions (high watermarks) after the former owner was fenced: no promise may name a smaller end, or a reader would take it over before it has
+   * read what the former owner wrote after its last promise.
+   */
   constructor(options: {
     readonly partition: number;
     readonly inputs: readonly SlotInput[];
     readonly tasks: readonly Task[];
     readonly collector: RecordCollector;
     readonly said: ReadonlyMap<string, WriterPromise>;
+    readonly written: ReadonlyMap<string, readonly bigint[]>;
     readonly options: SlotOptions;
   }) {
     this.partition = options.partition;
@@ -59,11 +65,11 @@ export class Slot {
     this.#collector = options.collector;
     this.#options = options.options;
     this.#said = new Map([...options.said].map(([id, promise]) => [id, promise.m]));
-    for (const [id, promise] of options.said) this.#ends.set(id, [...promise.ends]);
+    this.#written = options.written;
     for (const input of this.inputs) {
       const readers = this.tasks.filter((task) => task.reads(input.source.name));
       this.#byTopic.set(input.source.name, { input, readers });
-      this.#committed.set(input, input.position);
+      this.#committed.set(input, { position: input.position, clock: clockOf(input) });
     }
   }
 
@@ -170,7 +176,7 @@ export class Slot {
     for (const task of this.tasks) task.flush();
     this.#pinHours();
     const promises = this.tasks.flatMap((task) => this.#newPromises(task));
-    const moved = this.inputs.filter((input) => input.position !== this.#committed.get(input));
+    const moved = this.inputs.filter((input) => this.#hasMoved(input));
     if (this.#collector.records === 0 && promises.length === 0 && this.#pins.length === 0 && moved.length === 0)
       return undefined;
     for (const task of this.tasks) task.takeChangelog(this.#collector);
@@ -209,22 +215,33 @@ export class Slot {
     return promises;
   }
 
+  /** A pin moves the clock where the position stands: a restart must find both. */
+  #hasMoved(input: SlotInput): boolean {
+    const committed = this.#committed.get(input);
+    return committed?.position !== input.position || committed.clock !== clockOf(input);
+  }
+
   #offsetOf(input: SlotInput): CommittedOffset {
-    this.#committed.set(input, input.position);
-    const watermark = input.clock?.watermark ?? -Infinity;
-    const metadata = Number.isFinite(watermark) ? JSON.stringify({ w: watermark }) : '';
+    const clock = clockOf(input);
+    this.#committed.set(input, { position: input.position, clock });
+    const metadata = Number.isFinite(clock) ? JSON.stringify({ w: clock }) : '';
     return { ...input.tp, offset: input.position, metadata };
   }
 
   #moveEnd(end: WriterEnd): void {
     const id = `${end.writer}|${end.topic}`;
     let ends = this.#ends.get(id);
-    if (ends === undefined) this.#ends.set(id, (ends = []));
+    if (ends === undefined) this.#ends.set(id, (ends = [...(this.#written.get(end.topic) ?? [])]));
     while (ends.length <= end.partition) ends.push(0n);
     ends[end.partition] = end.end;
   }
 
-  #endsOf(promise: { readonly writer: string; readonly topic: string }): bigint[] {
-    return this.#ends.get(`${promise.writer}|${promise.topic}`) ?? [];
+  #endsOf(promise: { readonly writer: string; readonly topic: string }): readonly bigint[] {
+    return this.#ends.get(`${promise.writer}|${promise.topic}`) ?? this.#written.get(promise.topic) ?? [];
   }
+}
+
+/** What is committed with the position; a derived topic's clock is in the ledger. */
+function clockOf(input: SlotInput): number {
+  return input.clock?.watermark ?? -Infinity;
 }

@@ -2,6 +2,7 @@
 import type { AnyTopic, GraphNode, InternalTopic } from '../dsl/graph.ts';
 import type { Topology } from '../dsl/topology.ts';
 import { InvariantError } from '../errors.ts';
+import type { TopicPartition } from '../record.ts';
 import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
 import { makeStore } from '../state/make-store.ts';
 import type { StoreSpec } from '../state/store.ts';
@@ -86,6 +87,26 @@ export function makeSlotParts(
     return new SlotInput(source, partition, offset, clock);
   });
   return { tasks, inputs, collector };
+}
+
+/** Every partition of the topics that the stages write: whoever takes a slot asks for their ends. */
+export function writtenPartitions(wiring: Wiring): TopicPartition[] {
+  const topics = new Map([...wiring.names.targets.values()].map((target) => [target.topic, target.partitions]));
+  return [...topics].flatMap(([topic, count]) =>
+    Array.from({ length: count }, (_, partition) => ({ topic, partition })),
+  );
+}
+
+/** The ends of `writtenPartitions`, per topic. */
+export function endsByTopic(
+  partitions: readonly TopicPartition[],
+  ends: readonly { readonly end: bigint }[],
+): Map<string, bigint[]> {
+  const topics = new Map<string, bigint[]>();
+  for (const [i, { topic }] of partitions.entries()) {
+    topics.set(topic, [...(topics.get(topic) ?? []), ends[i]?.end ?? 0n]);
+  }
+  return topics;
 }
 
 function specOf(stores: readonly StoreSpec[], name: string): StoreSpec {

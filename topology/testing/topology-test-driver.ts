@@ -15,7 +15,7 @@ import { isTimeHeader, TIME_HEADER, watermarkOf } from '../time/time-header.ts';
 import type { Topic } from '../topic.ts';
 import { Slot } from '../runtime/slot.ts';
 import { deadLetterTopicOf, lateTopicOf } from '../runtime/task-output.ts';
-import { makeSlotParts, numberedNames, wire, type Wiring } from '../runtime/wiring.ts';
+import { endsByTopic, makeSlotParts, numberedNames, wire, type Wiring, writtenPartitions } from '../runtime/wiring.ts';
 import { HintView } from '../runtime/hints.ts';
 import { MemoryLog } from './memory-log.ts';
 import { random, type Random } from './random.ts';
@@ -288,7 +288,17 @@ export class TopologyTestDriver {
       if (record.kind === 'promise' && mine.has(record.writer)) said.set(`${record.writer}|${record.topic}`, record);
     }
     const options = { tickMs: this.#options.tickMs ?? 1, idleAfterMs: 60_000 };
-    const slot = new Slot({ partition, inputs, tasks, collector, said, options });
+    const partitions = writtenPartitions(this.#wiring);
+    const ends = partitions.map(({ topic, partition: p }) => this.#log(topic, p));
+    const slot = new Slot({
+      partition,
+      inputs,
+      tasks,
+      collector,
+      said,
+      written: endsByTopic(partitions, ends),
+      options,
+    });
     for (const pin of this.#options.pins ?? []) if (pin.partition === partition) slot.replayPin(pin);
     const running: RunningSlot = { slot, fetched: new Map(), heard: 0 };
     this.#slots.set(partition, running);
