@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { diskUsed } from '../../dev/supervisor/disk-used.ts';
 import { removeContainers } from '../../dev/supervisor/docker.ts';
-import { isAlive } from '../../dev/supervisor/identity.ts';
+import { isAlive } from '../../dev/parts/identity.ts';
 import { COMPOSE_FILE, partSpecs, RUN_DIRS } from '../../dev/supervisor/local-run.ts';
 import { readRunFile } from '../../dev/supervisor/run-file.ts';
 import { lockHolder } from '../../dev/supervisor/starter-lock.ts';

@@ -7,8 +7,8 @@ import { ConfigError } from '#topology';
 import { prepareShop } from '../../dev/supervisor/databases.ts';
 import { composeContainers } from '../../dev/supervisor/docker.ts';
 import { firstGoldRow } from '../../dev/supervisor/first-row.ts';
-import { freePort } from '../../dev/supervisor/free-port.ts';
-import { endProcess, identityOf } from '../../dev/supervisor/identity.ts';
+import { freePort } from '../../dev/parts/ports.ts';
+import { endProcess, identityOf } from '../../dev/parts/identity.ts';
 import {
   CACHE_DIR,
   COMPOSE_FILE,

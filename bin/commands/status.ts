@@ -1,7 +1,7 @@
 /** `npm run status`: what runs in this clone. */
 import { parseArgs } from 'node:util';
 import { diskUsed } from '../../dev/supervisor/disk-used.ts';
-import { isAlive } from '../../dev/supervisor/identity.ts';
+import { isAlive } from '../../dev/parts/identity.ts';
 import { durationText } from '../../dev/supervisor/live-view.ts';
 import { RUN_DIRS } from '../../dev/supervisor/local-run.ts';
 import { type ProcessEntry, readRunFile } from '../../dev/supervisor/run-file.ts';

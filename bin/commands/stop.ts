@@ -1,7 +1,7 @@
 /** `npm stop`: ends what runs in this clone, also what a killed starter has left. */
 import { parseArgs } from 'node:util';
 import { composeContainers } from '../../dev/supervisor/docker.ts';
-import { ended } from '../../dev/supervisor/identity.ts';
+import { ended } from '../../dev/parts/identity.ts';
 import { RUN_DIRS } from '../../dev/supervisor/local-run.ts';
 import { readRunFile, RunFile } from '../../dev/supervisor/run-file.ts';
 import { lockHolder } from '../../dev/supervisor/starter-lock.ts';

@@ -3,7 +3,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError } from '#topology';
 import type { DownloadContext } from './maven.ts';
-import { isRunning, startTimeOf } from './process.ts';
+import { isAlive, startTimeOf } from './identity.ts';
 import type { ProcessId } from './part.ts';
 
 const POLL_MS = 200;
@@ -21,14 +21,14 @@ export async function withInstallLock<Result>(
 ): Promise<Result> {
   const lock = `${target}.lock`;
   const draft = `${lock}.${randomUUID()}`;
-  const own: ProcessId = { pid: process.pid, startTime: (await startTimeOf(process.pid)) ?? '' };
+  const own: ProcessId = { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' };
   await writeFile(draft, JSON.stringify(own));
   const deadline = performance.now() + WAIT_MS;
   let told: number | undefined;
   try {
     while (!(await taken(draft, lock))) {
       const holder = await holderOf(lock);
-      if (holder !== undefined && !(await isRunning(holder))) {
+      if (holder !== undefined && !isAlive(holder)) {
         // Renamed, not deleted: of two that find the same dead holder only one succeeds.
         await rename(lock, `${draft}.stale`).catch(() => undefined);
         await rm(`${draft}.stale`, { force: true });

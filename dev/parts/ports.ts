@@ -27,6 +27,12 @@ export async function takePorts<Name extends string>(
   }
 }
 
+/** One free port: the wished one if it is free. */
+export async function freePort(wished?: number): Promise<number> {
+  const { port } = await takePorts(['port'], wished === undefined ? {} : { port: wished });
+  return port;
+}
+
 function listen(port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer();

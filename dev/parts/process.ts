@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, closeSync } from 'node:fs';
-import { copyFile, open, readFile, stat, truncate } from 'node:fs/promises';
+import { copyFile, open, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { run } from './command.ts';
+import { ended, isAlive, signalGroup, startTimeOf } from './identity.ts';
 import type { ProcessId } from './part.ts';
 
-const POLL_MS = 50;
 const KILL_WAIT_MS = 5_000;
 const TAIL_BYTES = 64 * 1024;
 
@@ -57,74 +55,22 @@ export async function spawnServer(server: ServerCommand): Promise<ServerProcess>
     child.unref();
     const pid = child.pid ?? 0;
     // One that has died already has no start time; its exit is then seen by whoever waits for it.
-    return { pid, startTime: (await startTimeOf(pid)) ?? 'ended', logStart, exited };
+    return { pid, startTime: startTimeOf(pid) ?? 'ended', logStart, exited };
   } finally {
     closeSync(log);
   }
 }
 
-/** When this process was started, or undefined when there is none (or only its exit status is left). */
-export async function startTimeOf(pid: number): Promise<string | undefined> {
-  if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
-  return process.platform === 'linux' ? startTimeFromProc(pid) : startTimeFromPs(pid);
-}
-
-async function startTimeFromProc(pid: number): Promise<string | undefined> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The command name stands in parentheses and may hold both spaces and parentheses. After it: field 3 (state), ..., field 22 (start time).
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const ticks = fields[19];
-    // A leader may be a zombie while other threads end, which still hold its ports and files.
-    const ended = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
-    if (ended || ticks === undefined) return undefined;
-    // Ticks count from boot: the same pid with the same ticks can come again after the next one.
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
-    return `${boot.trim()}:${ticks}`;
-  } catch {
-    return undefined;
-  }
-}
-
-async function startTimeFromPs(pid: number): Promise<string | undefined> {
-  const { code, stdout } = await run('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
-    env: { ...process.env, LC_ALL: 'C' },
-  });
-  const line = stdout.trim();
-  if (code !== 0 || line === '' || line.startsWith('Z')) return undefined;
-  return line.split(/\s+/).slice(1).join(' ');
-}
-
-/** True while this very process runs, not merely one with its pid. */
-export async function isRunning(id: ProcessId): Promise<boolean> {
-  return (await startTimeOf(id.pid)) === id.startTime;
-}
-
-/** Waits until the process has ended; false when it still runs after `timeoutMs`. */
-export async function waitForEnd(id: ProcessId, timeoutMs: number): Promise<boolean> {
-  const deadline = performance.now() + timeoutMs;
-  while (await isRunning(id)) {
-    if (performance.now() >= deadline) return false;
-    await delay(POLL_MS);
-  }
-  return true;
-}
-
-/** Sends a signal to the process's group, if it still is that process. */
-export async function signalGroup(id: ProcessId, signal: NodeJS.Signals): Promise<void> {
-  if (await isRunning(id)) kill(-id.pid, signal);
-}
-
 /** Asks the group to end, waits at most `timeoutMs`, then kills it. Does nothing for a process that has ended. */
 export async function stopGroup(id: ProcessId, timeoutMs: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-  if (!(await isRunning(id))) return;
+  if (!isAlive(id)) return;
   kill(-id.pid, signal);
-  if (!(await waitForEnd(id, timeoutMs))) {
-    await signalGroup(id, 'SIGKILL');
-    await waitForEnd(id, KILL_WAIT_MS);
+  if (!(await ended(id, timeoutMs))) {
+    signalGroup(id, 'SIGKILL');
+    await ended(id, KILL_WAIT_MS);
   }
   // What the leader left behind. Its pid is not given away while a group has it, and a new leader would have a start time.
-  if ((await startTimeOf(id.pid)) === undefined) kill(-id.pid, 'SIGKILL');
+  if (startTimeOf(id.pid) === undefined) kill(-id.pid, 'SIGKILL');
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

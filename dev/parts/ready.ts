@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError } from '#topology';
 import type { PartContext, PartName, ProcessId, RunningPart } from './part.ts';
-import { isRunning, lastLines, type ServerProcess, stopGroup } from './process.ts';
+import { isAlive } from './identity.ts';
+import { lastLines, type ServerProcess, stopGroup } from './process.ts';
 
 const POLL_MS = 50;
 const LAST_LINES = 20;
@@ -41,7 +42,7 @@ export async function adopted(
   context: PartContext,
   answering: Answering,
 ): Promise<RunningPart | undefined> {
-  return (await isRunning(id)) ? await wait(id, context, answering) : undefined;
+  return isAlive(id) ? await wait(id, context, answering) : undefined;
 }
 
 async function wait(
@@ -55,7 +56,7 @@ async function wait(
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     if (context.signal.aborted) throw await startFailure(name, context, `the start of ${name} was given up`, logStart);
-    const alive = await isRunning(server);
+    const alive = isAlive(server);
     // Asked only while it runs: something else may answer on that port afterwards.
     if (alive && (await answers())) break;
     if (!alive) {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { ConfigError } from '#topology';
-import { freePort } from './free-port.ts';
+import { freePort } from '../parts/ports.ts';
 import type { Addresses } from './parts.ts';
 import type { Containers } from './supervise.ts';
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Part, PartName, RunningPart } from '../parts/part.ts';
-import { ended, endProcess, isAlive, signalGroup } from './identity.ts';
+import { ended, endProcess, isAlive, signalGroup } from '../parts/identity.ts';
 import type { Progress } from './progress.ts';
 import type { RestartPolicy } from './roles.ts';
 import type { ProcessEntry, RunFile } from './run-file.ts';

@@ -5,8 +5,8 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Part, PartContext, RunningPart } from '../parts/part.ts';
-import { freePort } from './free-port.ts';
-import { endProcess, type Identity, identityOf, isAlive } from './identity.ts';
+import { freePort } from '../parts/ports.ts';
+import { endProcess, identityOf, isAlive, type ProcessId } from '../parts/identity.ts';
 import { lastLines, logSize } from './log-rotation.ts';
 
 const START_MS = 60_000;
@@ -64,7 +64,7 @@ function failure(what: string, { logFile }: PartContext, logStart: number): Erro
   return new Error([`${what}. Last lines of ${logFile}:`, ...lastLines(logFile, 20, logStart)].join('\n  | '));
 }
 
-function running(id: Identity, port: number): RunningPart {
+function running(id: ProcessId, port: number): RunningPart {
   return {
     ...id,
     name: 'registry',

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { ended, type Identity, identityOf, signalGroup } from './identity.ts';
+import { ended, identityOf, signalGroup, type ProcessId } from '../parts/identity.ts';
 import { lastLines, logSize } from './log-rotation.ts';
 import { parseMessage, type RoleStats, type SimulationDone } from './messages.ts';
 import type { RunFile } from './run-file.ts';
@@ -52,7 +52,7 @@ export class Role {
   readonly logFile: string;
   readonly #context: RoleContext;
   #child: ChildProcess | undefined;
-  #id: Identity | undefined;
+  #id: ProcessId | undefined;
   #state: RoleState = 'starting';
   #restarts = 0;
   #quickFailures = 0;

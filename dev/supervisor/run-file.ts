@@ -1,10 +1,10 @@
 /** `.sluice/run.json`: what this run has started, so that a later start, stop or status finds it even when the starter was killed. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Identity } from './identity.ts';
+import type { ProcessId } from '../parts/identity.ts';
 
 /** A process that was started: a part (a server) or a role (`sluice <name>`). */
-export interface ProcessEntry extends Identity {
+export interface ProcessEntry extends ProcessId {
   readonly name: string;
   readonly kind: 'part' | 'role';
   readonly command: string;
@@ -14,7 +14,7 @@ export interface ProcessEntry extends Identity {
   readonly ports?: Readonly<Record<string, number>>;
 }
 
-export interface StarterEntry extends Identity {
+export interface StarterEntry extends ProcessId {
   readonly since: string;
   readonly command: string;
 }

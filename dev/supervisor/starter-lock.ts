@@ -1,11 +1,11 @@
 /** One starter per data directory, also when two begin in the same moment. */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Identity, identityOf, isAlive } from './identity.ts';
+import { identityOf, isAlive, type ProcessId } from '../parts/identity.ts';
 
 const LOCK = 'starter.lock';
 
-export type LockOutcome = { readonly held: true; release(): void } | { readonly held: false; readonly by: Identity };
+export type LockOutcome = { readonly held: true; release(): void } | { readonly held: false; readonly by: ProcessId };
 
 /** Takes the lock, or says who has it. A lock whose holder has ended is taken over. */
 export function lockStarter(dir: string): LockOutcome {
@@ -34,7 +34,7 @@ export function lockStarter(dir: string): LockOutcome {
 }
 
 /** Takes a dead holder's lock away. Another starter may have done so and locked in between: then its lock is put back, and it is returned. */
-function moveAside(dir: string): Identity | undefined {
+function moveAside(dir: string): ProcessId | undefined {
   const file = join(dir, LOCK);
   const aside = `${file}.stale-${process.pid}`;
   try {
@@ -51,15 +51,15 @@ function moveAside(dir: string): Identity | undefined {
 }
 
 /** The starter that runs on this directory now. */
-export function lockHolder(dir: string): Identity | undefined {
+export function lockHolder(dir: string): ProcessId | undefined {
   return holderIn(join(dir, LOCK));
 }
 
-function holderIn(file: string): Identity | undefined {
+function holderIn(file: string): ProcessId | undefined {
   try {
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof parsed !== 'object' || parsed === null) return undefined;
-    const { pid, startTime } = parsed as Partial<Identity>;
+    const { pid, startTime } = parsed as Partial<ProcessId>;
     if (typeof pid !== 'number' || typeof startTime !== 'string') return undefined;
     return isAlive({ pid, startTime }) ? { pid, startTime } : undefined;
   } catch {

@@ -1,6 +1,6 @@
 /** The order in which a run ends, and how long each may take: 10 s for all. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endProcess, isAlive } from './identity.ts';
+import { endProcess, isAlive } from '../parts/identity.ts';
 import type { LocalParts } from './parts.ts';
 import type { Role, RoleTier } from './roles.ts';
 import type { ProcessEntry } from './run-file.ts';

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PartName } from '../parts/part.ts';
-import { identityOf, isAlive } from './identity.ts';
+import { identityOf, isAlive } from '../parts/identity.ts';
 import { type Output, Screen, showLive } from './live-view.ts';
 import { keepLogsSmall } from './log-rotation.ts';
 import { type Addresses, LocalParts, type PartSpec, withoutPassword } from './parts.ts';

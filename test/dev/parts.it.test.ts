@@ -10,7 +10,7 @@ import mysql from 'mysql2/promise';
 import { Client } from 'pg';
 import { BatchBuilder, createKafkaClient, type KafkaClient, RecordCursor } from '#topology';
 import {
-  isRunning,
+  isAlive,
   kafkaPart,
   mariadbPart,
   type Part,
@@ -18,7 +18,7 @@ import {
   postgresPart,
   type RunningPart,
   signalGroup,
-  waitForEnd,
+  ended,
 } from '../../dev/parts/index.ts';
 
 const STOP_MS = 10_000;
@@ -81,8 +81,8 @@ async function survives(
   await write(first.address);
   assert.deepEqual(await read(first.address), expected);
 
-  await signalGroup(first, 'SIGKILL');
-  assert.ok(await waitForEnd(first, KILL_MS), 'killed');
+  signalGroup(first, 'SIGKILL');
+  assert.ok(await ended(first, KILL_MS), 'killed');
   await first.stop(STOP_MS);
 
   const second = await start(part, contextOf(part, { ports: first.ports }));
@@ -94,7 +94,7 @@ async function survives(
   assert.equal(await part.adopt(contextOf(part, { ports: second.ports }), first), undefined, 'the killed one');
 
   await taken?.stop(STOP_MS);
-  assert.equal(await isRunning(second), false);
+  assert.equal(isAlive(second), false);
   assert.deepEqual(processesIn(contextOf(part).dataDir), []);
 }
 

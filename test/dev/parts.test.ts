@@ -12,7 +12,7 @@ import { onPath, run } from '../../dev/parts/command.ts';
 import { prepareData } from '../../dev/parts/data-dir.ts';
 import {
   accepts,
-  isRunning,
+  isAlive,
   lastLines,
   type PartContext,
   rotateLog,
@@ -22,7 +22,7 @@ import {
   startTimeOf,
   stopGroup,
   takePorts,
-  waitForEnd,
+  ended,
 } from '../../dev/parts/index.ts';
 import { adopted, type Answering, untilReady } from '../../dev/parts/ready.ts';
 
@@ -114,13 +114,13 @@ describe('ports', () => {
 
 describe('processes', () => {
   test('a start time is of one process, and none is left when it has ended', async () => {
-    const own = await startTimeOf(process.pid);
+    const own = startTimeOf(process.pid);
     assert.ok(own !== undefined);
-    assert.equal(await startTimeOf(process.pid), own);
+    assert.equal(startTimeOf(process.pid), own);
     const child = spawn(process.execPath, ['-e', '']);
     await once(child, 'exit');
-    assert.equal(await startTimeOf(child.pid ?? 0), undefined);
-    for (const none of [0, -1, 1.5, Number.NaN]) assert.equal(await startTimeOf(none), undefined);
+    assert.equal(startTimeOf(child.pid ?? 0), undefined);
+    for (const none of [0, -1, 1.5, Number.NaN]) assert.equal(startTimeOf(none), undefined);
   });
 
   test('a command whose name looks like the fields of its state', { skip: process.platform !== 'linux' }, async () => {
@@ -129,7 +129,7 @@ describe('processes', () => {
     await chmod(script, 0o755);
     const child = spawn(script, [], { stdio: ['pipe', 'ignore', 'ignore'] });
     await once(child, 'spawn');
-    assert.match((await startTimeOf(child.pid ?? 0)) ?? '', /:\d+$/);
+    assert.match(startTimeOf(child.pid ?? 0) ?? '', /:\d+$/);
     child.stdin.end();
     await once(child, 'exit');
   });
@@ -142,7 +142,7 @@ describe('processes', () => {
     try {
       const [text] = (await once(parent.stdout, 'data')) as [Buffer];
       const pid = Number(text.toString());
-      await until('it ends', async () => (await startTimeOf(pid)) === undefined);
+      await until('it ends', async () => startTimeOf(pid) === undefined);
       assert.match(await readFile(`/proc/${pid}/stat`, 'utf8'), /\) Z /);
     } finally {
       parent.kill('SIGKILL');
@@ -152,12 +152,12 @@ describe('processes', () => {
   test('a signal and a stop reach only the process with that start time', async () => {
     const server = await spawnScript('setInterval(() => {}, 1000)', fileOf('a.log'));
     const stranger = { pid: server.pid, startTime: 'another' };
-    assert.equal(await isRunning(stranger), false);
-    await signalGroup(stranger, 'SIGKILL');
+    assert.equal(isAlive(stranger), false);
+    signalGroup(stranger, 'SIGKILL');
     await stopGroup(stranger, 0);
-    assert.equal(await isRunning(server), true);
+    assert.equal(isAlive(server), true);
     await stopGroup(server, DEADLINE_MS);
-    assert.equal(await isRunning(server), false);
+    assert.equal(isAlive(server), false);
     assert.equal(await server.exited, 'SIGTERM');
     await stopGroup(server, DEADLINE_MS);
   });
@@ -173,11 +173,11 @@ describe('processes', () => {
     );
     await until('the child runs', async () => (await lastLines(log)).some((line) => line.startsWith('child ')));
     const pid = Number((await lastLines(log)).find((line) => line.startsWith('child '))?.slice(6));
-    const grandchild = { pid, startTime: (await startTimeOf(pid)) ?? '' };
-    assert.equal(await isRunning(grandchild), true);
+    const grandchild = { pid, startTime: startTimeOf(pid) ?? '' };
+    assert.equal(isAlive(grandchild), true);
     await stopGroup(server, 100);
     assert.equal(await server.exited, 'SIGKILL');
-    assert.equal(await waitForEnd(grandchild, DEADLINE_MS), true);
+    assert.equal(await ended(grandchild, DEADLINE_MS), true);
   });
 
   test('children that a leader leaves behind are ended with it', async () => {
@@ -190,10 +190,10 @@ describe('processes', () => {
     );
     await until('the child runs', async () => (await lastLines(log)).some((line) => line.startsWith('child ')));
     const pid = Number((await lastLines(log)).find((line) => line.startsWith('child '))?.slice(6));
-    const orphan = { pid, startTime: (await startTimeOf(pid)) ?? '' };
+    const orphan = { pid, startTime: startTimeOf(pid) ?? '' };
     await stopGroup(server, DEADLINE_MS);
     assert.equal(await server.exited, 'SIGTERM');
-    assert.equal(await waitForEnd(orphan, DEADLINE_MS), true);
+    assert.equal(await ended(orphan, DEADLINE_MS), true);
   });
 
   test('a command that is not there', async () => {
@@ -272,7 +272,7 @@ describe('waiting for a server', () => {
       code: 'SLC_PART_START',
       message: /does not answer after 0.05 s\n {2}Nothing is in /,
     });
-    assert.equal(await isRunning(server), false);
+    assert.equal(isAlive(server), false);
   });
 
   test('one whose start is given up is ended', async () => {
@@ -282,7 +282,7 @@ describe('waiting for a server', () => {
     const waiting = untilReady(server, contextOf({ logFile, signal: abort.signal }), never());
     abort.abort();
     await assert.rejects(waiting, { code: 'SLC_PART_START', message: /was given up/ });
-    assert.equal(await isRunning(server), false);
+    assert.equal(isAlive(server), false);
   });
 
   test('what answers in place of a server that has ended does not count', async () => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endProcess, identityOf, isAlive } from '../../dev/supervisor/identity.ts';
+import { endProcess, identityOf, isAlive } from '../../dev/parts/identity.ts';
 import { registryPart } from '../../dev/supervisor/registry-part.ts';
 import { readRunFile } from '../../dev/supervisor/run-file.ts';
 import type { Plan } from './fixtures/supervised.ts';

@@ -11,7 +11,8 @@ import { pino } from 'pino';
 import { createKafkaClient, type KafkaAdmin, type KafkaClient, RecordCursor, type TopicPartition } from '#topology';
 import { startTestServers, type TestServers } from '../../dev/tests/test-servers.ts';
 import { prepareShop } from '../../dev/supervisor/databases.ts';
-import { freePort, RoleProcess, runRole, until } from './roles.ts';
+import { freePort } from '../../dev/parts/ports.ts';
+import { RoleProcess, runRole, until } from './roles.ts';
 
 const SECONDS = 30;
 const EVENTS = SECONDS * 1_000;

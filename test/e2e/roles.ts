@@ -1,7 +1,6 @@
 /** The roles of Sluice as child processes, for tests of everything at once. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -109,12 +108,4 @@ export async function until(what: string, ms: number, condition: () => boolean |
     assert.ok(Date.now() < end, `${what}: not within ${ms / 1_000} s`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -2,6 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProcessId } from './part.ts';
+
+export type { ProcessId };
 
 const POLL_MS = 20;
 
@@ -19,7 +22,8 @@ function linuxStartTime(pid: number): string | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold anything; the fields after it are state, ppid, ... and, as the 20th, the start.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    // A leader may be a zombie while other threads end, which still hold its ports and files.
+    if (fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1)) return undefined;
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     return `${boot}:${fields[19] ?? ''}`;
   } catch {
@@ -43,24 +47,18 @@ function psStartTime(pid: number): string | undefined {
   }
 }
 
-/** A process as it stands in the run file. */
-export interface Identity {
-  readonly pid: number;
-  readonly startTime: string;
-}
-
 /** The identity of a process that runs now; `startTime` is empty, and so never equal, when it has ended already. */
-export function identityOf(pid: number): Identity {
+export function identityOf(pid: number): ProcessId {
   return { pid, startTime: startTimeOf(pid) ?? '' };
 }
 
 /** Whether this very process still runs. */
-export function isAlive({ pid, startTime }: Identity): boolean {
+export function isAlive({ pid, startTime }: ProcessId): boolean {
   return startTime !== '' && startTimeOf(pid) === startTime;
 }
 
 /** Sends a signal to the group that this process leads. False when it has ended. */
-export function signalGroup(identity: Identity, signal: NodeJS.Signals): boolean {
+export function signalGroup(identity: ProcessId, signal: NodeJS.Signals): boolean {
   if (!isAlive(identity)) return false;
   try {
     return process.kill(-identity.pid, signal);
@@ -70,7 +68,7 @@ export function signalGroup(identity: Identity, signal: NodeJS.Signals): boolean
 }
 
 /** Waits until the process has ended; false when it still runs at the deadline. */
-export async function ended(identity: Identity, timeoutMs: number): Promise<boolean> {
+export async function ended(identity: ProcessId, timeoutMs: number): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
   while (isAlive(identity)) {
     if (Date.now() >= deadline) return false;
@@ -80,7 +78,7 @@ export async function ended(identity: Identity, timeoutMs: number): Promise<bool
 }
 
 /** Asks a process to end, waits, then kills its group. Does nothing to another process that has the same pid by now. */
-export async function endProcess(identity: Identity, signal: NodeJS.Signals, timeoutMs: number): Promise<void> {
+export async function endProcess(identity: ProcessId, signal: NodeJS.Signals, timeoutMs: number): Promise<void> {
   if (!isAlive(identity)) return;
   try {
     process.kill(identity.pid, signal);
