@@ -1,5 +1,5 @@
 /** Turns the bytes under a slot's cursor into a record with its time: TIME.md rules 1, 2 and 4. */
-import { NotReadyError, RecordError } from '../errors.ts';
+import { InvariantError, NotReadyError, RecordError } from '../errors.ts';
 import type { AnyRecord } from '../record.ts';
 import { keyFromText } from '../state/key-codec.ts';
 import type { CurrentTime } from '../time/record-time.ts';
@@ -17,7 +17,7 @@ export interface DeadLetters {
 
 /**
  * The record under the cursor; `time` is set to its time. undefined: it went to the dead-letter topics of all `readers`.
- * Throws NotReadyError with nothing changed.
+ * Throws NotReadyError with nothing changed, and InvariantError SLC_BUG_PROMISE for a record older than what its writers promised in the ledger.
  */
 export function readRecord(
   input: SlotInput,
@@ -64,7 +64,15 @@ function setDerivedTime(input: SlotInput, time: CurrentTime): void {
       hint: 'only stages write derived topics; declare a topic that others write with originTopic()',
     });
   }
-  time.setDerived(watermarkOf(header), coordinateOf(header));
+  const ow = watermarkOf(header);
+  const promised = input.ledger?.watermark ?? -Infinity;
+  if (ow < promised) {
+    throw new InvariantError(
+      'SLC_BUG_PROMISE',
+      `${where(input)} has origin watermark ${ow}, but its writers had promised ${promised}`,
+    );
+  }
+  time.setDerived(ow, coordinateOf(header));
 }
 
 function setOriginTime(input: SlotInput, record: AnyRecord, time: CurrentTime): void {
