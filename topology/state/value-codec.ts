@@ -1,19 +1,42 @@
 /**
  * How values inside the engine become bytes (changelogs, repartition topics, late records): JSON, readable in any topic viewer, with two
- * additions for what JSON lacks: {"$bigint":"123"} and {"$number":"-Infinity"}. An object of the user's with such a key is refused.
+ * additions for what JSON lacks: {"$bigint":"123"} and {"$number":"-Infinity"}. An object of the user's with such a key is refused, and so is what
+ * would not come back as it was: Map, Set, Date, Buffer and other typed arrays.
  */
 import { RecordError } from '../errors.ts';
 
 const encoder = new TextEncoder();
 
-function replace(key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return { $bigint: value.toString() };
-  if (typeof value === 'number' && !Number.isFinite(value)) return { $number: String(value) };
-  if (key === '$bigint' || key === '$number') {
-    // The replacer sees the members of the objects that it made itself, too: those hold text only.
-    if (typeof value !== 'string') {
-      throw new RecordError('SLC_RECORD_ENCODE', `a value has a field ${key}, which Sluice uses for itself`);
-    }
+/** An object of the codec's own. */
+class Addition {
+  declare readonly $bigint?: string;
+  declare readonly $number?: string;
+
+  constructor(fields: { readonly $bigint: string } | { readonly $number: string }) {
+    Object.assign(this, fields);
+  }
+}
+
+/** What JSON would lose without a word: it would come back from a restart as something else. */
+function isLossy(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return value instanceof Map || value instanceof Set || value instanceof Date || ArrayBuffer.isView(value);
+}
+
+function replace(this: unknown, key: string, value: unknown): unknown {
+  // Dates and Buffers come here as what their toJSON made of them.
+  const held = (this as Record<string, unknown>)[key];
+  if (isLossy(held)) {
+    const type = (held as object).constructor.name;
+    throw new RecordError('SLC_RECORD_ENCODE', `a ${type} cannot be kept in a store or a repartition topic`, {
+      hint: 'use plain objects, arrays, text, numbers and bigints: a time in ms, bytes as base64, a Set as an array',
+    });
+  }
+  if (typeof value === 'bigint') return new Addition({ $bigint: String(value) });
+  if (typeof value === 'number' && !Number.isFinite(value)) return new Addition({ $number: String(value) });
+  // The replacer sees the members of the objects that it made itself, too.
+  if ((key === '$bigint' || key === '$number') && !(this instanceof Addition)) {
+    throw new RecordError('SLC_RECORD_ENCODE', `a value has a field ${key}, which Sluice uses for itself`);
   }
   return value;
 }
