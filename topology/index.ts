@@ -72,6 +72,7 @@ export { DEFAULT_RUNTIME_OPTIONS, startStreamApp, type StreamApp, type StreamApp
 export { deadLetterTopicOf, lateTopicOf } from './runtime/task-output.ts';
 export {
   type DeclaredTopic,
+  limitsForDisk,
   topicConfig,
   type TopicKind,
   type TopicLimits,

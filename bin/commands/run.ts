@@ -1,9 +1,10 @@
 /** Role `sluice run`: the stages of the shop, as one application in this process. Start it on more machines to share the slots. */
 import { parseArgs } from 'node:util';
 import { type Logger, pino } from 'pino';
-import { buildTopology, ConfigError, createKafkaClient, SluiceError, startStreamApp } from '#topology';
+import { buildTopology, createKafkaClient, SluiceError, startStreamApp } from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { shopStages } from '../../processors/index.ts';
+import { required, topicLimits } from '../environment.ts';
 
 export const help = `sluice run [--app NAME]
   Runs the stages: reads and writes Kafka (SLUICE_KAFKA), registers schemas (SLUICE_REGISTRY). Stop it with SIGTERM.`;
@@ -21,7 +22,14 @@ export async function run(args: string[]): Promise<number> {
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
-  const starting = startStreamApp({ client, topology, serdes, logger, onFatal: (error) => end(logger, error) });
+  const starting = startStreamApp({
+    client,
+    topology,
+    serdes,
+    logger,
+    topicLimits: topicLimits(),
+    onFatal: (error) => end(logger, error),
+  });
   const app = await Promise.race([starting, stopped.then(() => undefined)]);
   if (app !== undefined) {
     process.send?.({ type: 'ready' });
@@ -40,12 +48,4 @@ function end(logger: Logger, error: Error): never {
   const { code, hint } = error instanceof SluiceError ? error : { code: 'SLC_BUG', hint: undefined };
   logger.fatal({ code, hint, err: error }, error.message);
   process.exit(1);
-}
-
-function required(name: string): string {
-  const value = process.env[name];
-  if (value !== undefined && value !== '') return value;
-  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, {
-    hint: `npm start sets it; by hand: export ${name}=...`,
-  });
 }

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { ConfigError } from '#topology';
 import { Simulation, type SimulationOptions, SimulatorError } from '../../simulators/index.ts';
+import { required } from '../environment.ts';
 
 export const help = `sluice simulate [--seconds N] [--rate X] [--seed S] [--prepare]
   Sends events to the collector (SLUICE_COLLECTOR) and changes to MySQL (SLUICE_MYSQL): 10 events and 1 change a second on average, until SIGTERM.
@@ -93,12 +94,4 @@ function positive(name: string, text: string | undefined): number | undefined {
 
 function badOption(message: string): ConfigError {
   return new ConfigError('SLC_CONFIG_SIMULATE', message, { hint: 'see sluice simulate --help' });
-}
-
-function required(name: string): string {
-  const value = process.env[name];
-  if (value !== undefined && value !== '') return value;
-  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, {
-    hint: `npm start sets it; by hand: export ${name}=...`,
-  });
 }

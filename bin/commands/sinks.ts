@@ -5,6 +5,7 @@ import { ConfigError, createKafkaClient, createSinkRunner, type Logger, type Sin
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { createPostgresSink, type TableSource } from '../../connectors/postgres/sink.ts';
 import { warehouseSink, warehouseTopics } from '../../processors/sinks/warehouse.ts';
+import { required, topicLimits } from '../environment.ts';
 
 export const help = `sluice sinks [--app NAME]
   Writes silver and gold tables to PostgreSQL (SLUICE_POSTGRES) from Kafka (SLUICE_KAFKA, SLUICE_REGISTRY), exactly once.
@@ -22,7 +23,16 @@ export async function run(args: string[]): Promise<number> {
   const warehouse = warehouseOf(values.app, required('SLUICE_POSTGRES'), logger);
   const client = createKafkaClient({ brokers, clientId: `${values.app}-sinks`, logger });
   const serdes = createAvroSerdes({ registryUrl });
-  const runners = [createSinkRunner({ client, app: values.app, stage: warehouseSink(warehouse), serdes, logger })];
+  const runners = [
+    createSinkRunner({
+      client,
+      app: values.app,
+      stage: warehouseSink(warehouse),
+      serdes,
+      logger,
+      topicLimits: topicLimits(),
+    }),
+  ];
 
   const stopped = onStop();
   const timer = setInterval(() => process.send?.({ type: 'stats', sinks: statsOf(runners) }), STATS_MS);
@@ -80,12 +90,4 @@ async function within(ms: number, work: () => Promise<void>): Promise<void> {
   const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
   await Promise.race([work(), limit]);
   clearTimeout(timer);
-}
-
-function required(name: string): string {
-  const value = process.env[name];
-  if (value !== undefined && value !== '') return value;
-  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, {
-    hint: `npm start sets it; by hand: export ${name}=...`,
-  });
 }

@@ -6,6 +6,7 @@ import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { type ClockSource, createHttpCollector, type HttpCollector } from '../../connectors/http-events/index.ts';
 import { createMysqlCdc, type MysqlCdc } from '../../connectors/mysql-cdc/index.ts';
 import { topics } from '../../processors/topics.ts';
+import { required, topicLimits } from '../environment.ts';
 
 export const help = `sluice sources
   Captures the shop's database (SLUICE_MYSQL) and takes app events on 127.0.0.1:SLUICE_COLLECTOR_PORT (8080; 0: any free port) into
@@ -63,6 +64,7 @@ function collectorOf(kafka: Kafka, logger: Logger, onFatal: (error: Error) => vo
     keys: (process.env['SLUICE_COLLECTOR_KEYS'] || 'dev').split(',').map((key) => key.trim()),
     port: portOf(process.env['SLUICE_COLLECTOR_PORT'] || '8080'),
     clock: clockOf(process.env['SLUICE_CLOCK'] || 'wall'),
+    topicLimits: topicLimits(),
     logger,
     onFatal,
   });
@@ -77,6 +79,7 @@ function captureOf(kafka: Kafka, logger: Logger, onFatal: (error: Error) => void
     registryUrl: required('SLUICE_REGISTRY'),
     tables: Object.values(shop).map(({ name }) => name.slice('bronze.shop.'.length)),
     topicPrefix: 'bronze',
+    topicLimits: topicLimits(),
     database: 'shop',
     name: 'cdc.shop',
     // One clock for all tables of a database: the slowest allows for the others.
@@ -126,12 +129,4 @@ async function within(ms: number, work: () => Promise<void>): Promise<void> {
   const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
   await Promise.race([work(), limit]);
   clearTimeout(timer);
-}
-
-function required(name: string): string {
-  const value = process.env[name];
-  if (value !== undefined && value !== '') return value;
-  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, {
-    hint: `npm start sets it; by hand: export ${name}=...`,
-  });
 }

@@ -102,7 +102,8 @@ async function environment(
     SLUICE_POSTGRES: postgres,
     SLUICE_COLLECTOR_PORT: String(port),
     SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
-    SLUICE_DISK: String(diskBytes(process.env['SLUICE_DISK'])),
+    // Of our own broker only: that of somebody else has its own limits.
+    SLUICE_DISK: (process.env['SLUICE_KAFKA'] ?? '') === '' ? String(diskBytes(process.env['SLUICE_DISK'])) : '',
     SLUICE_SIM_DIR: simulatorDir(dir),
     NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(CACHE_DIR, 'compiled'),
     ...(bounded && { SLUICE_CLOCK: 'sender' }),

@@ -7,6 +7,7 @@ import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { isRight, report } from '../../dev/verify/report.ts';
 import { verifyTables } from '../../dev/verify/verify.ts';
 import { shopStages } from '../../processors/index.ts';
+import { required } from '../environment.ts';
 
 export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S]
   Waits until stages and sinks have caught up, then compares every row of silver and gold in Kafka (SLUICE_KAFKA, SLUICE_REGISTRY) and
@@ -52,12 +53,4 @@ export async function run(args: string[]): Promise<number> {
 function wholeNumber(option: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new ConfigError('SLC_CONFIG_OPTION', `${option} ${text} is no whole number`);
-}
-
-function required(name: string): string {
-  const value = process.env[name];
-  if (value !== undefined && value !== '') return value;
-  throw new ConfigError('SLC_CONFIG_MISSING', `${name} is not set`, {
-    hint: `npm start sets it; by hand: export ${name}=...`,
-  });
 }

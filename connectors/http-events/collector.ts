@@ -219,11 +219,12 @@ class Collector implements HttpCollector {
   }
 
   #topicSpecs(): TopicSpec[] {
-    const aside = [this.#options.unknownEventsTopic, ...this.#topics.map(({ name }) => deadLetterTopicOf(name))];
+    const { unknownEventsTopic, topicLimits } = this.#options;
+    const aside = [unknownEventsTopic, ...this.#topics.map(({ name }) => deadLetterTopicOf(name))];
     return [
-      ...this.#topics.map((topic) => topicSpec(topic)),
-      ...aside.map((name) => ({ name, partitions: DEFAULT_PARTITIONS, config: topicConfig('dlq') })),
-      { name: HINTS_TOPIC, partitions: 1, config: topicConfig('hints') },
+      ...this.#topics.map((topic) => topicSpec(topic, topicLimits)),
+      ...aside.map((name) => ({ name, partitions: DEFAULT_PARTITIONS, config: topicConfig('dlq', topicLimits) })),
+      { name: HINTS_TOPIC, partitions: 1, config: topicConfig('hints', topicLimits) },
     ];
   }
 

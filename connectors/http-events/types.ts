@@ -1,5 +1,5 @@
 /** What the event collector is told and tells. */
-import type { KafkaClient, Logger, SerdeFactory } from '#topology';
+import type { KafkaClient, Logger, SerdeFactory, TopicLimits } from '#topology';
 
 /** A topic of app events as its declaration has it: an origin topic whose values are records with eventId, occurredAt and receivedAt. */
 export interface EventTopic {
@@ -55,6 +55,8 @@ export interface HttpCollectorOptions {
   readonly name?: string;
   readonly logger: Logger;
   readonly limits?: Partial<CollectorLimits>;
+  /** Of topics that it creates. */
+  readonly topicLimits?: TopicLimits;
   /** Time between hints, ms. Default 250. */
   readonly hintMs?: number;
   /** Called at most once, after `start` has resolved, when a person has to mend something. */

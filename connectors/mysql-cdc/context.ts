@@ -1,5 +1,5 @@
 /** What all parts of one session share: from fencing to the next failure. */
-import type { Logger } from '#topology';
+import type { KafkaClient, Logger, TopicLimits } from '#topology';
 import type { ConnectionSettings } from './connection.ts';
 import type { ChangeSource } from './envelope.ts';
 import type { Connection } from './connection.ts';
@@ -7,7 +7,6 @@ import type { Publisher } from './publisher.ts';
 import type { Server } from './server.ts';
 import type { StoredOffset } from './offsets.ts';
 import type { TableCatalog } from './catalog.ts';
-import type { KafkaClient } from '#topology';
 
 /** Limits and names, defaults filled in. */
 export interface Settings {
@@ -20,6 +19,7 @@ export interface Settings {
   readonly outOfOrdernessMs: number;
   readonly serverId: number;
   readonly partitions: number;
+  readonly topicLimits: TopicLimits;
   readonly maxRows: number;
   readonly lingerMs: number;
   readonly maxRecordBytes: number;

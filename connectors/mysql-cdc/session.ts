@@ -142,15 +142,15 @@ export function transactionalId(name: string): string {
 }
 
 function topicSpecs(settings: Settings): Parameters<KafkaAdmin['ensureTopics']>[0] {
-  const origin = topicConfig('origin');
+  const origin = topicConfig('origin', settings.topicLimits);
   return [
     ...settings.tables.map((table) => ({
       name: topicOf(settings, table),
       partitions: settings.partitions,
       config: origin,
     })),
-    { name: offsetsTopic(settings.name), partitions: 1, config: topicConfig('hints') },
-    { name: HINTS_TOPIC, partitions: 1, config: topicConfig('hints') },
+    { name: offsetsTopic(settings.name), partitions: 1, config: topicConfig('hints', settings.topicLimits) },
+    { name: HINTS_TOPIC, partitions: 1, config: topicConfig('hints', settings.topicLimits) },
   ];
 }
 

@@ -33,6 +33,7 @@ function settingsOf(options: MysqlCdcOptions): Settings {
     outOfOrdernessMs: options.outOfOrdernessMs,
     serverId: options.serverId ?? derivedServerId(`${name} ${registryUrl}`),
     partitions: options.partitions ?? 6,
+    topicLimits: options.topicLimits ?? {},
     maxRows: options.maxRows ?? 5_000,
     lingerMs: options.lingerMs ?? 100,
     maxRecordBytes: options.maxRecordBytes ?? 1_000_000,

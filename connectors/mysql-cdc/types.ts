@@ -1,5 +1,5 @@
 /** What the change data capture of MySQL is told and tells. */
-import type { KafkaClient, Logger } from '#topology';
+import type { KafkaClient, Logger, TopicLimits } from '#topology';
 
 /** Options of `createMysqlCdc`. */
 export interface MysqlCdcOptions {
@@ -24,6 +24,8 @@ export interface MysqlCdcOptions {
   readonly snapshot?: 'when-needed' | 'again';
   /** Replica id towards MySQL; must be unique among its replicas. Default: derived from name and registry. */
   readonly serverId?: number;
+  /** Of topics that it creates. */
+  readonly topicLimits?: TopicLimits;
   /** Partitions of the topics. Default 6. */
   readonly partitions?: number;
   /** Rows of one Kafka transaction, at most. Default 5,000. */

@@ -4,26 +4,26 @@ import { HINTS_TOPIC } from './hints.ts';
 import type { TopicSpec } from './kafka-client.ts';
 import { ledgerTopicOf } from './ledger-reader.ts';
 import { deadLetterTopicOf, lateTopicOf } from './task-output.ts';
-import { topicConfig, topicSpec } from './topic-config.ts';
+import { topicConfig, type TopicLimits, topicSpec } from './topic-config.ts';
 
 /** All topics that an application reads or writes, with their settings: declared, internal, late and dead-letter topics, ledger, hints. */
-export function topicsOf(topology: Topology): TopicSpec[] {
+export function topicsOf(topology: Topology, limits: TopicLimits = {}): TopicSpec[] {
   const specs = new Map<string, TopicSpec>();
   const add = (spec: TopicSpec): void => {
     if (!specs.has(spec.name)) specs.set(spec.name, spec);
   };
   for (const sub of topology.subTopologies) {
-    for (const { topic } of [...sub.sources, ...sub.sinks]) if ('value' in topic) add(topicSpec(topic));
+    for (const { topic } of [...sub.sources, ...sub.sinks]) if ('value' in topic) add(topicSpec(topic, limits));
   }
   for (const { name, partitions } of topology.internalTopics)
-    add({ name, partitions, config: topicConfig('repartition') });
+    add({ name, partitions, config: topicConfig('repartition', limits) });
   for (const { topic, partitions } of topology.changelogs)
-    add({ name: topic, partitions, config: topicConfig('changelog') });
+    add({ name: topic, partitions, config: topicConfig('changelog', limits) });
   for (const { name } of topology.stages) {
-    add({ name: lateTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('late') });
-    add({ name: deadLetterTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('dlq') });
+    add({ name: lateTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('late', limits) });
+    add({ name: deadLetterTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('dlq', limits) });
   }
-  add({ name: ledgerTopicOf(topology.app), partitions: 1, config: topicConfig('ledger') });
-  add({ name: HINTS_TOPIC, partitions: 1, config: topicConfig('hints') });
+  add({ name: ledgerTopicOf(topology.app), partitions: 1, config: topicConfig('ledger', limits) });
+  add({ name: HINTS_TOPIC, partitions: 1, config: topicConfig('hints', limits) });
   return [...specs.values()];
 }

@@ -13,7 +13,7 @@ import { sinkDeadLetterTopicOf, SinkDeadLetters } from './sink-dead-letters.ts';
 import type { SinkStage, SinkTopic } from './sink-stage.ts';
 import { SinkTask, type SinkTaskContext } from './sink-task.ts';
 import { SinkTrouble } from './sink-trouble.ts';
-import { topicConfig } from './topic-config.ts';
+import { topicConfig, type TopicLimits } from './topic-config.ts';
 
 /** Limits of a sink stage. */
 export interface SinkRunnerLimits extends SinkBatchLimits {
@@ -40,6 +40,8 @@ export interface SinkRunnerOptions {
   readonly serdes: SerdeFactory;
   readonly logger: Logger;
   readonly limits?: Partial<SinkRunnerLimits>;
+  /** Of the dead-letter topic that it creates. */
+  readonly topicLimits?: TopicLimits;
   readonly clock?: Clock;
   /** In [0, 1): jitter of waits. */
   readonly random?: () => number;
@@ -110,7 +112,11 @@ class Runner implements SinkRunner {
     await this.#until(() => stage.sink.open());
     await this.#until(() => this.#topicsExist());
     const partitions = Math.max(...stage.topics.map((topic) => topic.partitions));
-    const deadLetters = { name: sinkDeadLetterTopicOf(stage.name), partitions, config: topicConfig('dlq') };
+    const deadLetters = {
+      name: sinkDeadLetterTopicOf(stage.name),
+      partitions,
+      config: topicConfig('dlq', this.#options.topicLimits),
+    };
     await this.#until(() => admin?.ensureTopics([deadLetters]) ?? Promise.resolve());
     this.#sources = (await this.#until(() => Promise.all(stage.topics.map((topic) => this.#source(topic))))) ?? [];
     const reader = await this.#until(() => client.reader({ committed: true, maxBytesPerPartition: 2 ** 20 }));

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import { InvariantError, RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { BatchBuilder } from '../record-batch.ts';
+import type { TopicPartition } from '../record.ts';
 import type { LedgerBytes, WriterPromise } from '../time/ledger-records.ts';
 import type { FetchedRecords, KafkaAdmin, KafkaClient, KafkaProducer, KafkaReader } from './kafka-client.ts';
 import { ledgerTopicOf, type LedgerReader, type PromiseListener } from './ledger-reader.ts';
@@ -30,6 +31,8 @@ export interface RuntimeOptions {
   readonly tickMs: number;
   readonly idleAfterMs: number;
   readonly transactionTimeoutMs: number;
+  /** How often repartition topics are trimmed behind what is committed, ms. */
+  readonly trimIntervalMs: number;
 }
 
 /** What the runners of a process share. */
@@ -65,6 +68,8 @@ export class SlotRunner implements PromiseListener {
   #woken: (() => void) | undefined;
   #lastCommit = 0;
   #attempt = 0;
+  /** Next offset to read per repartition topic, as committed; what is before it nobody needs. */
+  readonly #trimmable = new Map<string, bigint>();
 
   constructor(context: RunnerContext, partition: number) {
     this.#context = context;
@@ -74,6 +79,13 @@ export class SlotRunner implements PromiseListener {
   /** undefined until the slot has been taken. */
   get slot(): Slot | undefined {
     return this.#slot;
+  }
+
+  /** Records of repartition topics that were committed since the last call may go. */
+  takeTrimmable(): (TopicPartition & { readonly offset: bigint })[] {
+    const trimmable = [...this.#trimmable].map(([topic, offset]) => ({ topic, partition: this.partition, offset }));
+    this.#trimmable.clear();
+    return trimmable;
   }
 
   start(): void {
@@ -230,6 +242,9 @@ export class SlotRunner implements PromiseListener {
     await producer.begin();
     await this.#send(producer, plan);
     await producer.commit();
+    for (const { topic, offset } of plan.offsets) {
+      if (this.#context.wiring.repartitions.has(topic)) this.#trimmable.set(topic, offset);
+    }
     this.commits++;
     this.#attempt = 0;
   }
@@ -269,6 +284,7 @@ export class SlotRunner implements PromiseListener {
     this.#context.ledger.unlisten(this);
     for (const input of this.#slot?.inputs ?? []) this.#context.reader.remove(input.tp);
     this.#slot = undefined;
+    this.#trimmable.clear();
     const producer = this.#producer;
     this.#producer = undefined;
     await producer?.close().catch(() => undefined);

@@ -13,6 +13,7 @@ import { updateRoster } from './roster.ts';
 import { type RunnerContext, type RuntimeOptions, SlotRunner } from './slot-runner.ts';
 import { type StageStats, stageStats } from './stage-stats.ts';
 import { topicsOf } from './app-topics.ts';
+import type { TopicLimits } from './topic-config.ts';
 import { numberedNames, wire } from './wiring.ts';
 
 /** What a StreamApp needs. `options` overrides DEFAULT_RUNTIME_OPTIONS. */
@@ -24,6 +25,8 @@ export interface StreamAppConfig {
   readonly clock?: Clock;
   readonly options?: Partial<RuntimeOptions>;
   readonly sessionTimeoutMs?: number;
+  /** Of topics that the application creates. */
+  readonly topicLimits?: TopicLimits;
   /** Called once when this process must not go on; the caller exits. */
   onFatal(error: Error): void;
 }
@@ -50,6 +53,7 @@ export const DEFAULT_RUNTIME_OPTIONS: RuntimeOptions = {
   tickMs: 1_000,
   idleAfterMs: 60_000,
   transactionTimeoutMs: 15_000,
+  trimIntervalMs: 30_000,
 };
 
 const POLL_MS = 100;
@@ -73,7 +77,7 @@ class RunningApp implements StreamApp {
   readonly #runners = new Map<number, SlotRunner>();
   #context: RunnerContext | undefined;
   #membership: GroupMembership | undefined;
-  #polling: Promise<void> | undefined;
+  #polling: Promise<unknown> | undefined;
   #changes: Promise<void> = Promise.resolve();
 
   constructor(config: StreamAppConfig) {
@@ -84,7 +88,7 @@ class RunningApp implements StreamApp {
   async start(): Promise<void> {
     const { client, topology, logger } = this.#config;
     const admin = await this.#until('Kafka', () => client.admin());
-    await this.#until('Kafka', () => admin.ensureTopics(topicsOf(topology)));
+    await this.#until('Kafka', () => admin.ensureTopics(topicsOf(topology, this.#config.topicLimits)));
     const ledger = new LedgerReader(client, topology.app, this.#clock, logger);
     ledger.start();
     const { app, epoch } = topology;
@@ -97,7 +101,7 @@ class RunningApp implements StreamApp {
     const options = { ...DEFAULT_RUNTIME_OPTIONS, ...this.#config.options };
     const onFatal = (error: Error): void => this.#config.onFatal(error);
     this.#context = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options, onFatal };
-    this.#polling = this.#poll(reader);
+    this.#polling = Promise.all([this.#poll(reader), this.#trim(admin, options.trimIntervalMs)]);
     await this.#join(admin);
   }
 
@@ -162,6 +166,20 @@ class RunningApp implements StreamApp {
         this.#config.logger.warn({ code: error.code }, `reading: ${error.message}; trying again`);
         await this.#clock.sleep(START_BACKOFF_MS, this.#abort.signal);
       }
+    }
+  }
+
+  /** Repartition topics are read once: what is committed goes, or they would grow for ever. */
+  async #trim(admin: KafkaAdmin, intervalMs: number): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      await this.#clock.sleep(intervalMs, signal);
+      if (signal.aborted) return;
+      const before = [...this.#runners.values()].flatMap((runner) => runner.takeTrimmable());
+      await admin.deleteRecords(before).catch((error: unknown) => {
+        // The next commits bring newer positions.
+        this.#config.logger.warn({ reason: String(error) }, 'repartition topics could not be trimmed');
+      });
     }
   }
 

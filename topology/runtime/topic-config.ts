@@ -30,6 +30,8 @@ export interface TopicLimits {
   readonly historyBytes?: number;
   /** Of `.late` and `.dlq` topics. */
   readonly asideBytes?: number;
+  /** Of every topic's segments, at most: Kafka deletes and compacts whole segments only. */
+  readonly segmentBytes?: number;
 }
 
 const MIB = 2 ** 20;
@@ -45,6 +47,21 @@ const EVENT_TIME = {
   'message.timestamp.before.max.ms': NEVER_MS,
   'message.timestamp.after.max.ms': NEVER_MS,
 } as const;
+
+/** Kafka's own least. */
+const MIN_SEGMENT_BYTES = MIB;
+/** Shares of a small disk: partitions of history take five, late and dead letters one, and each has an active segment of one. */
+const SHARES = 640;
+const HISTORY_SHARES = 5;
+
+/**
+ * Limits for a broker that may keep `diskBytes` in all, for an application of the shop's size (some 250 partitions): Kafka has no limit of its own over
+ * all topics. What is to be read yet (repartition topics) and the newest record per key are not deleted whatever the disk says.
+ */
+export function limitsForDisk(diskBytes: number): TopicLimits {
+  const share = Math.max(MIN_SEGMENT_BYTES, Math.floor(diskBytes / SHARES));
+  return { historyBytes: share * HISTORY_SHARES, asideBytes: share, segmentBytes: share };
+}
 
 function kept(retentionBytes: number, segmentBytes: number): Record<string, string> {
   return {
@@ -67,23 +84,25 @@ function compacted(segmentBytes: number, dirtyRatio: string): Record<string, str
   };
 }
 
-const CONFIG: Readonly<Record<TopicKind, (limits: TopicLimits) => Record<string, string>>> = {
-  origin: ({ historyBytes = 16 * GIB }) => kept(historyBytes, 256 * MIB),
-  table: ({ historyBytes = 16 * GIB }) => kept(historyBytes, 256 * MIB),
-  derived: () => compacted(64 * MIB, '0.5'),
-  changelog: () => compacted(64 * MIB, '0.5'),
+type Settings = (limits: TopicLimits, segment: (bytes: number) => number) => Record<string, string>;
+
+const CONFIG: Readonly<Record<TopicKind, Settings>> = {
+  origin: ({ historyBytes = 16 * GIB }, segment) => kept(historyBytes, segment(256 * MIB)),
+  table: ({ historyBytes = 16 * GIB }, segment) => kept(historyBytes, segment(256 * MIB)),
+  derived: (_, segment) => compacted(segment(64 * MIB), '0.5'),
+  changelog: (_, segment) => compacted(segment(64 * MIB), '0.5'),
   // Trimmed with deleteRecords behind its reader's commits, whole segments at a time; a size limit would lose what is not read yet.
-  repartition: () => kept(-1, 50 * MIB),
+  repartition: (_, segment) => kept(-1, segment(50 * MIB)),
   // Few keys, written several times a second, read from the start by every process that starts.
-  ledger: () => compacted(16 * MIB, '0.1'),
-  hints: () => compacted(16 * MIB, '0.1'),
-  late: ({ asideBytes = GIB }) => kept(asideBytes, 64 * MIB),
-  dlq: ({ asideBytes = GIB }) => kept(asideBytes, 64 * MIB),
+  ledger: (_, segment) => compacted(segment(16 * MIB), '0.1'),
+  hints: (_, segment) => compacted(segment(16 * MIB), '0.1'),
+  late: ({ asideBytes = GIB }, segment) => kept(asideBytes, segment(64 * MIB)),
+  dlq: ({ asideBytes = GIB }, segment) => kept(asideBytes, segment(64 * MIB)),
 };
 
 /** The settings of a topic of this kind, as Kafka's admin API takes them. */
 export function topicConfig(kind: TopicKind, limits: TopicLimits = {}): Record<string, string> {
-  return CONFIG[kind](limits);
+  return CONFIG[kind](limits, (bytes) => Math.min(bytes, limits.segmentBytes ?? Infinity));
 }
 
 /** What to ask of Kafka for a declared topic. */

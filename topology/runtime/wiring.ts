@@ -23,6 +23,8 @@ export interface Wiring {
   readonly topology: Topology;
   readonly sources: ReadonlyMap<string, SourceTopic>;
   readonly names: OutputNames;
+  /** Names of the repartition topics. */
+  readonly repartitions: ReadonlySet<string>;
 }
 
 /** All names that have a number in the roster, in the order of the topology; the roster keeps the order in which they first came. */
@@ -49,7 +51,8 @@ export async function wire(topology: Topology, serdes: SerdeFactory, roster: rea
   }
   const changelogs = new Map(topology.changelogs.map((changelog) => [changelog.store, changelog.topic]));
   const storeNumbers = new Map(topology.changelogs.map(({ store, topic }) => [store, roster.indexOf(topic)]));
-  return { topology, sources, names: { targets, changelogs, storeNumbers } };
+  const repartitions = new Set(topology.internalTopics.map(({ name }) => name));
+  return { topology, sources, names: { targets, changelogs, storeNumbers }, repartitions };
 }
 
 async function sourceOf(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { topicConfig, type TopicKind, topicSpec } from '../../../topology/runtime/topic-config.ts';
+import { limitsForDisk, topicConfig, type TopicKind, topicSpec } from '../../../topology/runtime/topic-config.ts';
 
 const KINDS: TopicKind[] = ['origin', 'derived', 'table', 'repartition', 'changelog', 'ledger', 'hints', 'late', 'dlq'];
 
@@ -20,6 +20,31 @@ describe('topicConfig', () => {
     assert.equal(topicConfig('origin', { historyBytes: 5 })['retention.bytes'], '5');
     assert.equal(topicConfig('dlq', { asideBytes: 6 })['retention.bytes'], '6');
     assert.equal(topicConfig('repartition', { historyBytes: 5, asideBytes: 6 })['retention.bytes'], '-1');
+  });
+});
+
+describe('limitsForDisk', () => {
+  it('what all topics of an application of 250 partitions keep fits on the disk', () => {
+    const disk = 5e9;
+    const limits = limitsForDisk(disk);
+    const bytes = (kind: TopicKind): number => {
+      const config = topicConfig(kind, limits);
+      const kept = Math.max(0, Number(config['retention.bytes'] ?? 0));
+      return kept + Number(config['segment.bytes']);
+    };
+    const partitions = {
+      origin: 36,
+      table: 24,
+      late: 42,
+      dlq: 60,
+      repartition: 42,
+      changelog: 48,
+      derived: 18,
+    } as const;
+    const sum = Object.entries(partitions).reduce((all, [kind, count]) => all + count * bytes(kind as TopicKind), 0);
+    assert.ok(sum < disk * 1.1, `${sum} bytes`);
+    assert.ok(sum > disk * 0.5, `${sum} bytes: most of the disk is not used`);
+    assert.ok(Number(topicConfig('origin', limitsForDisk(1))['segment.bytes']) >= 2 ** 20, "Kafka's own least");
   });
 });
 
