@@ -87,8 +87,8 @@ function hasUpdates(node: GraphNode, updates: ReadonlySet<string>): boolean {
 /** TIME.md rule 11: updates promise the last value per key only, so nothing that counts records may read them. */
 function checkUpdates(node: GraphNode, updates: ReadonlySet<string>, problems: TopologyError[]): void {
   if (node.spec.windows === undefined && node.spec.kind !== 'asOfJoin') return;
-  const [stream] = node.parents;
-  if (stream === undefined || !hasUpdates(stream, updates)) return;
+  // A table of updates has the versions that happened to leave before a commit: read as of a time, it would be no function of the log.
+  if (!node.parents.some((parent) => hasUpdates(parent, updates))) return;
   problems.push(
     new TopologyError(
       'SLC_TOPOLOGY_UPDATES',

@@ -2,6 +2,7 @@ import type { OperatorFunction } from 'rxjs';
 import { defineOperator } from '../dsl/define-operator.ts';
 import type { KTable } from '../dsl/kstream.ts';
 import type { CreateProcessor } from '../dsl/node.ts';
+import { TopologyError } from '../errors.ts';
 import { type Duration, parseDuration } from '../duration.ts';
 import type { StreamRecord } from '../record.ts';
 import { asOfJoinProcessor } from './as-of-join-processor.ts';
@@ -15,7 +16,8 @@ export interface AsOfJoinOptions {
 
 /**
  * Joins each record with the row that the table had at the record's event time: waits until the table is complete up to there. A record without a row is
- * dropped by 'inner', and joined with null by 'left'. Key, timestamp and time of the record stay.
+ * dropped by 'inner', and joined with null by 'left'. Key, timestamp and time of the record stay. TopologyError SLC_STAGE_NO_HISTORY for a table that an
+ * aggregation made: it keeps only the last value per key.
  */
 export function asOfJoin<K, V, T, O>(
   table: KTable<NoInfer<K>, T>,
@@ -32,7 +34,15 @@ export function asOfJoin<K, V, T, O>(
   joiner: (value: V, row: never, key: K) => O,
   options: AsOfJoinOptions & { readonly join: 'inner' | 'left' },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, O>> {
-  const tableStore = table.node.spec.store?.name ?? '';
+  const { store } = table.node.spec;
+  if (store?.kind !== 'versioned') {
+    throw new TopologyError(
+      'SLC_STAGE_NO_HISTORY',
+      `asOfJoin() reads a table as it was, but ${table.node.name} keeps only the last value per key`,
+      { hint: 'join with what table() reads: a topic that holds one record per change' },
+    );
+  }
+  const tableStore = store.name;
   const create = asOfJoinProcessor({
     streamStore: options.store,
     tableStore,

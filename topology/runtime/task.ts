@@ -5,10 +5,10 @@
 import type { NodeContext, Processor } from '../dsl/node.ts';
 import type { GraphNode } from '../dsl/graph.ts';
 import type { SubTopology } from '../dsl/topology.ts';
-import { InvariantError, RecordError } from '../errors.ts';
+import { InvariantError, RecordError, TopologyError } from '../errors.ts';
 import type { AnyRecord } from '../record.ts';
 import type { RecordCursor } from '../record-batch.ts';
-import type { StateStore } from '../state/store.ts';
+import type { ChangelogEntry, StateStore } from '../state/store.ts';
 import type { RecordTime } from '../time/record-time.ts';
 import type { RecordCollector } from './record-collector.ts';
 import type { SlotInput } from './slot-input.ts';
@@ -118,7 +118,23 @@ export class Task {
   takeChangelog(collector: RecordCollector): void {
     for (const store of this.stores.values()) {
       const topic = this.#output.changelogOf(store.name);
-      for (const change of store.takeChanges()) collector.add(topic, this.#partition, change);
+      for (const change of this.#changesOf(store)) collector.add(topic, this.#partition, change);
+    }
+  }
+
+  #changesOf(store: StateStore): ChangelogEntry[] {
+    try {
+      return store.takeChanges();
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      throw new TopologyError(
+        'SLC_STAGE_STATE',
+        `${this.name}: store ${store.name} cannot be saved: ${error.message}`,
+        {
+          ...(error.hint === undefined ? {} : { hint: error.hint }),
+          cause: error,
+        },
+      );
     }
   }
 

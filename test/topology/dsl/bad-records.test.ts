@@ -127,6 +127,26 @@ describe('bad records', () => {
   });
 });
 
+describe('state', () => {
+  test('that cannot be saved stops the task at once, by name: a restart would find something else', async () => {
+    const sets = stage('sets', (s) => {
+      const collected = s.stream(sales).pipe(
+        windowedBy(tumbling({ size: '1m', grace: '0s' })),
+        aggregate(
+          () => new Set<number>(),
+          (all, value) => all.add(value.amount),
+          { store: 'sets', commutative: true },
+        ),
+        mapValues((all) => [...all]),
+      );
+      named(collected).to(out);
+    });
+    const driver = await driverOf(sets);
+    await driver.pipeInput(sales, { key: 'k', value: { shop: 'a', amount: 1 }, timestamp: 1 });
+    await assert.rejects(driver.run(), { code: 'SLC_STAGE_STATE', message: /sets.*Set/ });
+  });
+});
+
 describe('tables', () => {
   test('an aggregation without a window is a table of updates; a null value out is a tombstone', async () => {
     const totals = stage('totals', (s) => {

@@ -23,6 +23,7 @@ import {
 } from 'rxjs';
 import {
   aggregate,
+  asOfJoin,
   buildTopology,
   count,
   hopping,
@@ -114,6 +115,10 @@ describe('when the topology is built', () => {
         ),
       codeOf('SLC_STAGE_WINDOW'),
     );
+    assert.throws(
+      () => stage('s', (s) => void s.stream(sales).pipe(windowedBy(open) as never)),
+      codeOf('SLC_STAGE_WINDOW'),
+    );
     const last = aggregate<StreamRecord<string, Sale>, number>(
       () => 0,
       (_all, value) => value.amount,
@@ -123,9 +128,20 @@ describe('when the topology is built', () => {
     assert.throws(() => hopping({ size: '1m', advance: '2m', grace: '0s' }), codeOf('SLC_TOPOLOGY_WINDOW'));
   });
 
+  test('an as-of join with a table that keeps no history', () => {
+    const joins = () =>
+      stage('joins', (s) => {
+        const table = s.stream(sales).pipe(count({ store: 'counts' }));
+        s.stream(sales)
+          .pipe(asOfJoin(table, (_sale, n) => n, { store: 'joins', grace: '0s', tableGrace: '0s', join: 'inner' }))
+          .to(out);
+      });
+    assert.throws(joins, codeOf('SLC_STAGE_NO_HISTORY'));
+  });
+
   test('updates as records, names twice, a writer in two sub-topologies, partitions that do not fit', () => {
     const build = (...stages: Parameters<typeof buildTopology>[0]) => buildTopology(stages, { app: 'test' });
-    const totals = derived<number>('totals');
+    const totals = derived<number>('totals', 2);
     const writes = stage('writes', (s) =>
       s
         .stream(sales)
@@ -137,6 +153,13 @@ describe('when the topology is built', () => {
       named(s.stream(totals).pipe(windowedBy(minute), count({ store: 'reads' }))).to(out);
     });
     assert.throws(() => build(writes, reads), codeOf('SLC_TOPOLOGY_UPDATES'));
+    const joins = stage('joins', (s) => {
+      const table = s.table(totals, { store: 'totals-read' });
+      s.stream(sales)
+        .pipe(asOfJoin(table, (_sale, n) => n, { store: 'joins', grace: '0s', tableGrace: '0s', join: 'inner' }))
+        .to(out);
+    });
+    assert.throws(() => build(writes, joins), codeOf('SLC_TOPOLOGY_UPDATES'));
     assert.throws(
       () =>
         build(
