@@ -1,11 +1,25 @@
 /** Real servers for tests: in a temporary folder, on free ports, ended with their data. */
 import { join } from 'node:path';
-import { kafkaPart, mariadbPart, type Part, type PartName, postgresPart, type RunningPart } from '../parts/index.ts';
+import {
+  ended,
+  kafkaPart,
+  mariadbPart,
+  type Part,
+  type PartContext,
+  type PartName,
+  postgresPart,
+  type RunningPart,
+  signalGroup,
+} from '../parts/index.ts';
 import { registryPart } from '../supervisor/registry-part.ts';
 
 export interface TestServers {
   /** SLUICE_TEST_*: what tests read. */
   readonly env: Readonly<Record<string, string>>;
+  /** kill -9; resolves when it has ended. */
+  kill(name: PartName): Promise<void>;
+  /** Starts a server that was killed again: the same data, the same address. */
+  revive(name: PartName): Promise<void>;
   /** Ends them and deletes their data; the logs stay. */
   stop(): Promise<void>;
 }
@@ -45,9 +59,12 @@ export async function startAvailableServers(
 ): Promise<TestServers & { readonly failures: readonly Error[] }> {
   const begun = Date.now();
   const stops: (() => Promise<void>)[] = [];
+  const servers = new Map<PartName, Server>();
   const env: Record<string, string> = { SLUICE_TEST_CACHE: options.cacheDir };
   const start = async (part: Part): Promise<string> => {
-    const { address } = await startPart(part, options, stops);
+    const server = await startPart(part, options, stops);
+    servers.set(part.name, server);
+    const { address } = server.running;
     env[TEST_ENV[part.name]] = address;
     return address;
   };
@@ -64,6 +81,8 @@ export async function startAvailableServers(
   options.progress(`servers have started (${((Date.now() - begun) / 1_000).toFixed(1)} s)`);
   return {
     env,
+    kill: (name) => killServer(serverOf(servers, name)),
+    revive: (name) => reviveServer(serverOf(servers, name)),
     failures: outcomes.flatMap((one) => (one.status === 'rejected' ? [asError(one.reason)] : [])),
     stop: async () => {
       // The registry writes to Kafka: what was started last ends first.
@@ -74,7 +93,13 @@ export async function startAvailableServers(
   };
 }
 
-async function startPart(part: Part, options: TestServerOptions, stops: (() => Promise<void>)[]): Promise<RunningPart> {
+interface Server {
+  readonly part: Part;
+  readonly context: PartContext;
+  running: RunningPart;
+}
+
+async function startPart(part: Part, options: TestServerOptions, stops: (() => Promise<void>)[]): Promise<Server> {
   const { folder, cacheDir, signal } = options;
   const missing = await part.missing({ cacheDir });
   if (missing !== undefined) throw new Error(missing);
@@ -84,7 +109,7 @@ async function startPart(part: Part, options: TestServerOptions, stops: (() => P
     if (options.keepData !== true) await part.removeData(dataDir);
   });
   let told = '';
-  const running = await part.start({
+  const context: PartContext = {
     dataDir,
     logFile: join(folder, 'logs', `${part.name}.log`),
     cacheDir,
@@ -95,9 +120,27 @@ async function startPart(part: Part, options: TestServerOptions, stops: (() => P
       if (text !== told) options.progress(`${part.name}: ${text}`);
       told = text;
     },
-  });
-  stops.push(() => running.stop(STOP_MS));
-  return running;
+  };
+  const server: Server = { part, context, running: await part.start(context) };
+  stops.push(() => server.running.stop(STOP_MS));
+  return server;
+}
+
+async function killServer({ running, part }: Server): Promise<void> {
+  signalGroup(running, 'SIGKILL');
+  if (!(await ended(running, STOP_MS))) throw new Error(`${part.name} does not end`);
+}
+
+async function reviveServer(server: Server): Promise<void> {
+  const { part, context, running } = server;
+  server.running = await part.start({ ...context, ports: running.ports });
+  if (server.running.address !== running.address) throw new Error(`${part.name} came back at another address`);
+}
+
+function serverOf(servers: ReadonlyMap<PartName, Server>, name: PartName): Server {
+  const server = servers.get(name);
+  if (server === undefined) throw new Error(`there is no ${name}`);
+  return server;
 }
 
 function asError(reason: unknown): Error {

@@ -1,18 +1,12 @@
 /**
  * The whole way on real parts, with a kill -9 of the topology in the middle of a transaction: MySQL and events -> Kafka -> stages -> PostgreSQL, then
- * every row of every table against its oracle. Servers of its own: topics have their real names here.
+ * every row of every table against its oracle.
  */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { pino } from 'pino';
-import { createKafkaClient, type KafkaAdmin, type KafkaClient, RecordCursor, type TopicPartition } from '#topology';
-import { startTestServers, type TestServers } from '../../dev/tests/test-servers.ts';
-import { prepareShop } from '../../dev/supervisor/databases.ts';
-import { freePort } from '../../dev/parts/ports.ts';
-import { RoleProcess, runRole, until } from './roles.ts';
+import { RecordCursor, type TopicPartition } from '#topology';
+import { Installation } from './installation.ts';
+import { type RoleProcess, runRole, until } from './roles.ts';
 
 const SECONDS = 30;
 const EVENTS = SECONDS * 1_000;
@@ -32,68 +26,11 @@ const MAX_KILLS = 6;
 const SIMULATION = ['--seconds', String(SECONDS), '--seed', '7'];
 
 describe('the whole way', { timeout: 8 * 60_000 }, () => {
-  let folder: string;
-  let servers: TestServers;
-  let env: Record<string, string>;
-  let client: KafkaClient;
-  let admin: KafkaAdmin;
-  const roles: RoleProcess[] = [];
-  const abort = new AbortController();
-
+  let shop: Installation;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'sluice-e2e-'));
-    await mkdir(join(folder, 'logs'), { recursive: true });
-    servers = await startTestServers({
-      root: join(import.meta.dirname, '..', '..'),
-      folder,
-      cacheDir: process.env['SLUICE_TEST_CACHE'] ?? join(homedir(), '.cache', 'sluice'),
-      signal: abort.signal,
-      progress: () => undefined,
-    });
-    const {
-      SLUICE_TEST_KAFKA = '',
-      SLUICE_TEST_REGISTRY = '',
-      SLUICE_TEST_MYSQL = '',
-      SLUICE_TEST_POSTGRES = '',
-    } = servers.env;
-    const port = String(await freePort());
-    env = {
-      SLUICE_KAFKA: SLUICE_TEST_KAFKA,
-      SLUICE_REGISTRY: SLUICE_TEST_REGISTRY,
-      SLUICE_MYSQL: new URL('/shop', SLUICE_TEST_MYSQL).href,
-      SLUICE_POSTGRES: SLUICE_TEST_POSTGRES,
-      SLUICE_COLLECTOR_PORT: port,
-      SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
-      SLUICE_CLOCK: 'sender',
-      SLUICE_SIM_DIR: join(folder, 'simulator'),
-    };
-    client = createKafkaClient({
-      brokers: SLUICE_TEST_KAFKA.split(','),
-      clientId: 'e2e',
-      logger: pino({ level: 'silent' }),
-    });
-    admin = await client.admin();
-    await prepareShop(
-      env['SLUICE_MYSQL'] ?? '',
-      join(import.meta.dirname, '..', '..', 'schemas', 'sql', 'shop.sql'),
-      abort.signal,
-    );
+    shop = await Installation.start();
   });
-
-  after(async () => {
-    abort.abort();
-    for (const role of roles.toReversed()) await role.stop();
-    await client.close();
-    await servers.stop();
-    if (process.env['SLUICE_TEST_KEEP'] === undefined) await rm(folder, { recursive: true, force: true });
-    else process.stderr.write(`e2e: data and logs are in ${folder}\n`);
-  });
-
-  function start(name: string, args: readonly string[] = []): RoleProcess {
-    const role = new RoleProcess(name, args, { env, logs: join(folder, 'logs') });
-    roles.push(role);
-    return role;
-  }
+  after(() => shop.close());
 
   const outputs: readonly TopicPartition[] = [
     { topic: LEDGER, partition: 0 },
@@ -103,20 +40,20 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
   /** Partitions in which a transaction is open now. */
   async function open(): Promise<TopicPartition[]> {
     const [stable, high] = await Promise.all([
-      admin.offsets(outputs, { committed: true }),
-      admin.offsets(outputs, { committed: false }),
+      shop.admin.offsets(outputs, { committed: true }),
+      shop.admin.offsets(outputs, { committed: false }),
     ]);
     return outputs.filter((_, i) => (stable[i]?.end ?? 0n) < (high[i]?.end ?? 0n));
   }
 
   async function positionSum(): Promise<bigint> {
     const partitions = PARTITIONS.map((partition) => ({ topic: 'bronze.app.pageviews', partition }));
-    const positions = await admin.committedOffsets('shop', partitions);
+    const positions = await shop.admin.committedOffsets('shop', partitions);
     return positions.reduce((sum, { offset }) => sum + offset, 0n);
   }
 
   async function count(tp: TopicPartition, committed: boolean): Promise<number> {
-    const reader = await client.reader({ committed });
+    const reader = await shop.client.reader({ committed });
     const cursor = new RecordCursor();
     reader.seek(tp, 'earliest');
     let records = 0;
@@ -142,13 +79,13 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
 
   test('kill -9 within a transaction: no duplicate, no hole, every row as the oracles say', async () => {
     // Captured from the start on: the shop is seeded and its clock set before.
-    const prepared = await runRole('simulate', ['--prepare', ...SIMULATION], env);
+    const prepared = await runRole('simulate', ['--prepare', ...SIMULATION], shop.env);
     assert.equal(prepared.code, 0, prepared.output);
-    const sources = start('sources');
-    let run = start('run');
-    const sinks = start('sinks');
+    const sources = shop.role('sources');
+    let run = shop.role('run');
+    const sinks = shop.role('sinks');
     await Promise.all([sources.ready(), run.ready(), sinks.ready()]);
-    const simulate = start('simulate', SIMULATION);
+    const simulate = shop.role('simulate', SIMULATION);
     const progress = async (): Promise<number> => Number(await positionSum()) / EVENTS;
     await until('a third of the events', 120_000, async () => (await progress()) > 0.3);
 
@@ -157,7 +94,7 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
     while (aborted === undefined && killedAt.length < MAX_KILLS && (await progress()) < 0.6) {
       killedAt.push(await killInTransaction(run));
       const victims = await open();
-      run = start('run');
+      run = shop.role('run');
       await until(
         'the slots taken again',
         60_000,
@@ -174,7 +111,7 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
     assert.ok((simulate.stats.events ?? 0) >= EVENTS, `only ${simulate.stats.events} events`);
     assert.ok((simulate.stats.changes ?? 0) >= CHANGES, `only ${simulate.stats.changes} changes`);
 
-    const verified = await runRole('verify', ['--min-rows', '20', '--timeout', '150'], env);
+    const verified = await runRole('verify', ['--min-rows', '20', '--timeout', '150'], shop.env);
     process.stderr.write(`${verified.output}\n`);
     assert.equal(verified.code, 0, 'the tables are not what the oracles say');
 
