@@ -61,6 +61,11 @@ export interface TestLate {
   readonly timestamp: number;
 }
 
+interface Serdes {
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
+}
+
 interface RunningSlot {
   readonly slot: Slot;
   readonly fetched: Map<string, bigint>;
@@ -78,6 +83,7 @@ export class TopologyTestDriver {
   readonly #offsets = new Map<string, { offset: bigint; clock: number }>();
   readonly #slots = new Map<number, RunningSlot>();
   readonly #hints = new HintView();
+  readonly #opened = new Map<string, Promise<Serdes>>();
   #now = 0;
 
   /** Builds the topology; rejects with TopologyError as `buildTopology` does. */
@@ -323,7 +329,13 @@ export class TopologyTestDriver {
     );
   }
 
-  async #serdesOf<K, V>(topic: Topic<K, V>): Promise<{ keySerde: Serde<unknown>; valueSerde: Serde<unknown> }> {
+  #serdesOf<K, V>(topic: Topic<K, V>): Promise<Serdes> {
+    let serdes = this.#opened.get(topic.name);
+    if (serdes === undefined) this.#opened.set(topic.name, (serdes = this.#open(topic)));
+    return serdes;
+  }
+
+  async #open<K, V>(topic: Topic<K, V>): Promise<Serdes> {
     const valueSerde = (await this.#serdes.open(`${topic.name}-value`, topic.value, { write: true })) as Serde<unknown>;
     if (topic.key === 'text') return { keySerde: textSerde, valueSerde };
     const keySerde = (await this.#serdes.open(`${topic.name}-key`, topic.key, { write: true })) as Serde<unknown>;
