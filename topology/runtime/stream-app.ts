@@ -14,6 +14,7 @@ import { type RunnerContext, type RuntimeOptions, SlotRunner } from './slot-runn
 import { type StageStats, stageStats } from './stage-stats.ts';
 import { topicsOf } from './app-topics.ts';
 import type { TopicLimits } from './topic-config.ts';
+import { type StoreChanges, storeShapes } from './store-changes.ts';
 import { numberedNames, wire } from './wiring.ts';
 
 /** What a StreamApp needs. `options` overrides DEFAULT_RUNTIME_OPTIONS. */
@@ -66,7 +67,12 @@ const START_BACKOFF_MS = 1_000;
  */
 export async function startStreamApp(config: StreamAppConfig): Promise<StreamApp> {
   const app = new RunningApp(config);
-  await app.start();
+  try {
+    await app.start();
+  } catch (error) {
+    await app.stop();
+    throw error;
+  }
   return app;
 }
 
@@ -75,6 +81,7 @@ class RunningApp implements StreamApp {
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   readonly #runners = new Map<number, SlotRunner>();
+  #ledger: LedgerReader | undefined;
   #context: RunnerContext | undefined;
   #membership: GroupMembership | undefined;
   #polling: Promise<unknown> | undefined;
@@ -90,13 +97,16 @@ class RunningApp implements StreamApp {
     const admin = await this.#until('Kafka', () => client.admin());
     await this.#until('Kafka', () => admin.ensureTopics(topicsOf(topology, this.#config.topicLimits)));
     const ledger = new LedgerReader(client, topology.app, this.#clock, logger);
+    this.#ledger = ledger;
     ledger.start();
     const { app, epoch } = topology;
     const names = numberedNames(topology);
+    const stores = storeShapes(topology);
     const roster = await this.#until('Kafka', () =>
-      updateRoster({ client, admin, ledger, clock: this.#clock, app, epoch, names }),
+      updateRoster({ client, admin, ledger, clock: this.#clock, app, epoch, names, stores }),
     );
-    const wiring = await this.#until('the schema registry', () => wire(topology, this.#config.serdes, roster));
+    if (roster.changes !== undefined) tellChanges(logger, roster.changes);
+    const wiring = await this.#until('the schema registry', () => wire(topology, this.#config.serdes, roster.names));
     const reader = await this.#until('Kafka', () => client.reader({ committed: true, maxBytesPerPartition: 2 ** 20 }));
     const options = { ...DEFAULT_RUNTIME_OPTIONS, ...this.#config.options };
     const onFatal = (error: Error): void => this.#config.onFatal(error);
@@ -214,7 +224,15 @@ class RunningApp implements StreamApp {
     await this.#membership?.leave();
     await this.#polling;
     await this.#context?.reader.close();
-    await this.#context?.ledger.stop();
+    await this.#ledger?.stop();
     await this.#context?.admin.close();
   }
+}
+
+/** After an upgrade: a person must know what the numbers that follow are made of. */
+function tellChanges(logger: Logger, { kept, fresh, gone }: StoreChanges): void {
+  logger.info({ kept, fresh, gone }, `the topology has changed; state that goes on: ${kept.join(', ') || 'none'}`);
+  if (gone.length > 0) logger.info({ gone }, `no longer used, their changelogs stay: ${gone.join(', ')}`);
+  if (fresh.length === 0) return;
+  logger.warn({ fresh }, `begin empty, what was read before is not in them until a replay: ${fresh.join(', ')}`);
 }

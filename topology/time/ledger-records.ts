@@ -2,7 +2,8 @@
  * Records of the ledger topic `<app>.watermarks` (TIME.md rules 3, 8, 9, 12): key UTF-8 text, value JSON.
  *   pin|<topic>|<partition>|<at>   {"m"}                 from offset `at` on the clock of the origin partition is at least m
  *   wm|<writer>|<topic>            {"m","ends"}          all that the writer writes at offsets >= ends[q] has ow >= m
- *   roster|<app>                   {"topics","epoch"}    append-only list of topic names: a topic's number is its place in it
+ *   roster|<app>                   {"topics","epoch",    append-only list of topic names: a topic's number is its place in it;
+ *                                   "stores"}            what makes the content of each store, in words
  * m is in ms; "-inf" and "+inf" stand for the infinities.
  */
 
@@ -27,6 +28,8 @@ export interface Roster {
   readonly app: string;
   readonly topics: readonly string[];
   readonly epoch: string;
+  /** Per store what makes its content; of stores no longer used, too. */
+  readonly stores: Readonly<Record<string, string>>;
 }
 
 /** One record of the ledger, parsed; `null` value of a pin = withdrawn (its offset lies before the log's start). */
@@ -62,7 +65,7 @@ export function encodePromise(promise: WriterPromise): LedgerBytes {
 
 /** The roster as ledger record. */
 export function encodeRoster(roster: Roster): LedgerBytes {
-  return bytes(`roster|${roster.app}`, { topics: roster.topics, epoch: roster.epoch });
+  return bytes(`roster|${roster.app}`, { topics: roster.topics, epoch: roster.epoch, stores: roster.stores });
 }
 
 /** Parses a record; undefined for tombstones and for keys of a later version (they are none of this reader's business). */
@@ -75,10 +78,11 @@ export function parseLedgerRecord(key: Buffer | null, value: Buffer | null): Led
     ends?: number[];
     topics?: string[];
     epoch?: string;
+    stores?: Record<string, string>;
   };
   if (kind === 'pin') return { kind: 'pin', topic: a, partition: Number(b), at: BigInt(c), m: readMs(body.m) };
   if (kind === 'wm') {
     return { kind: 'promise', writer: a, topic: b, m: readMs(body.m), ends: (body.ends ?? []).map(BigInt) };
   }
-  return { kind: 'roster', app: a, topics: body.topics ?? [], epoch: body.epoch ?? '' };
+  return { kind: 'roster', app: a, topics: body.topics ?? [], epoch: body.epoch ?? '', stores: body.stores ?? {} };
 }

@@ -1,17 +1,26 @@
 /** An application in this process over a broker in memory. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { pino } from 'pino';
 import {
   BatchBuilder,
+  buildTopology,
+  count,
   encodeHint,
   HINTS_TOPIC,
   type KafkaAdmin,
+  keyBy,
   type KafkaClient,
+  type Logger,
+  mapValues,
   partitionFor,
   RecordCursor,
+  stage,
   startStreamApp,
   type StreamApp,
+  TopologyError,
+  tumbling,
+  windowedBy,
 } from '#topology';
 import { FakeKafka } from '#topology/testing';
 import { clickTopics, clickTopology, jsonSerdes, type Minute } from './app-child.ts';
@@ -45,12 +54,12 @@ class Shop {
     return admin;
   }
 
-  async start(): Promise<StreamApp> {
+  async start(topology = clickTopology('t'), log: Logger = logger): Promise<StreamApp> {
     const app = await startStreamApp({
       client: this.broker.client(),
-      topology: clickTopology('t'),
+      topology,
       serdes: jsonSerdes,
-      logger,
+      logger: log,
       options: { trimIntervalMs: 20 },
       onFatal: (error) => this.fatal.push(error),
     });
@@ -110,6 +119,84 @@ class Shop {
     }).toSorted((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
   }
 }
+
+/** The application after an upgrade: one stage, whose store may have another name and other windows. */
+function upgraded(store: string, size: '1m' | '2m') {
+  const { clicks, users } = clickTopics('t');
+  const perUser = stage('users', (s) => {
+    s.stream(clicks)
+      .pipe(
+        keyBy((r) => r.value.user),
+        windowedBy(tumbling({ size, grace: '10s' })),
+        count({ store }),
+        mapValues((n, { key, start }) => ({ user: key, start, clicks: n })),
+        keyBy((r) => `${r.value.start}|${r.value.user}`),
+      )
+      .to(users);
+  });
+  return buildTopology([perUser], { app: 't' });
+}
+
+describe('an upgrade', () => {
+  const said: string[] = [];
+  const log: Logger = {
+    debug: () => undefined,
+    info: (_, text) => said.push(text ?? ''),
+    warn: (_, text) => said.push(text ?? ''),
+    error: () => undefined,
+  };
+
+  async function before(t: TestContext): Promise<Shop> {
+    const shop = new Shop();
+    t.after(() => shop.close());
+    await shop.open();
+    const old = await shop.start();
+    await shop.send(0, 60);
+    await until('commits', () => old.stats().commits > 0);
+    await old.stop();
+    said.length = 0;
+    return shop;
+  }
+
+  test('says which stores go on, which begin empty and which are no longer used', async (t) => {
+    const shop = await before(t);
+    await shop.start(upgraded('users', '1m'), log);
+    assert.ok(
+      said.some((text) => text.includes('goes on: users')),
+      said.join(),
+    );
+    assert.ok(
+      said.some((text) => text.includes('no longer used') && text.includes('minutes')),
+      said.join(),
+    );
+    await shop.close();
+    said.length = 0;
+    await shop.start(upgraded('users-2', '2m'), log);
+    assert.ok(
+      said.some((text) => text.startsWith('begin empty') && text.includes('users-2')),
+      said.join(),
+    );
+  });
+
+  test('refuses a store that is made otherwise, until its changelog is gone', async (t) => {
+    const shop = await before(t);
+    await assert.rejects(
+      shop.start(upgraded('users', '2m'), log),
+      (error) =>
+        error instanceof TopologyError && error.code === 'SLC_TOPOLOGY_STORE_CHANGED' && /1m.*2m/.test(error.message),
+    );
+    const admin = await shop.client.admin();
+    await admin.deleteTopics(['t-users-changelog']);
+    await shop.start(upgraded('users', '2m'), log);
+    assert.deepEqual(shop.fatal, []);
+  });
+
+  test('the same topology has nothing to say', async (t) => {
+    const shop = await before(t);
+    await shop.start(clickTopology('t'), log);
+    assert.ok(!said.some((text) => text.includes('topology')), said.join());
+  });
+});
 
 describe('an application', () => {
   test('repartition topics are trimmed behind what is committed; a successor goes on where it ended', async (t) => {
