@@ -187,11 +187,15 @@ async function boundedWork(work: Work): Promise<number> {
     `simulated ${events} events and ${changes} changes${manifest === undefined ? '' : `, manifest: ${manifest}`}`,
   );
   if (work.signal.aborted) return 1;
-  return await verify(work);
+  return await verify(work, manifest);
 }
 
-function verify({ env, signal, started }: Work): Promise<number> {
-  const [program, ...args] = roleCommand('verify', ['--min-rows', String(MIN_ROWS)]);
+function verify({ env, signal, started }: Work, manifest: string | undefined): Promise<number> {
+  const [program, ...args] = roleCommand('verify', [
+    '--min-rows',
+    String(MIN_ROWS),
+    ...(manifest === undefined ? [] : ['--manifest', manifest]),
+  ]);
   const child = spawn(program, args, { stdio: 'inherit', detached: true, env: { ...process.env, ...env } });
   const id = identityOf(child.pid ?? 0);
   started({ ...id, name: 'verify', kind: 'role', command: 'verify', since: new Date().toISOString() });

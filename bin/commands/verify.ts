@@ -4,14 +4,16 @@ import { pino } from 'pino';
 import { buildTopology, ConfigError, createKafkaClient } from '#topology';
 import { schemas } from '#schemas';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
+import { isRightLetters, reportLetters, verifyDeadLetters } from '../../dev/verify/dead-letters.ts';
 import { isRight, report } from '../../dev/verify/report.ts';
 import { verifyTables } from '../../dev/verify/verify.ts';
 import { shopStages } from '../../processors/index.ts';
 import { required } from '../environment.ts';
 
-export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S]
+export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--manifest FILE]
   Waits until stages and sinks have caught up, then compares every row of silver and gold in Kafka (SLUICE_KAFKA, SLUICE_REGISTRY) and
   PostgreSQL (SLUICE_POSTGRES) with what SQL over bronze says. Stop the producers before; the stages and sinks must run.
+  --manifest: the simulator's; then the dead letters of app events must be exactly the events that it spoiled, each with its reason.
   Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.`;
 
 const MIN_ROWS = 20;
@@ -23,6 +25,7 @@ export async function run(args: string[]): Promise<number> {
       app: { type: 'string', default: 'shop' },
       'min-rows': { type: 'string', default: String(MIN_ROWS) },
       timeout: { type: 'string', default: '120' },
+      manifest: { type: 'string' },
     },
   });
   const minRows = wholeNumber('--min-rows', values['min-rows']);
@@ -32,6 +35,7 @@ export async function run(args: string[]): Promise<number> {
   const postgres = required('SLUICE_POSTGRES');
   const logger = pino({ name: 'verify', level: process.env['SLUICE_LOG'] ?? 'warn' }, pino.destination(2));
   const client = createKafkaClient({ brokers, clientId: `${values.app}-verify`, logger });
+  const deadline = Date.now() + timeoutMs;
   try {
     const results = await verifyTables({
       client,
@@ -43,8 +47,12 @@ export async function run(args: string[]): Promise<number> {
       progress: (text) => process.stderr.write(`verify: ${text}\n`),
     });
     console.log(report(results, minRows));
-    process.send?.({ type: 'verified', results });
-    return results.every((result) => isRight(result, minRows)) ? 0 : 1;
+    const { manifest } = values;
+    const letters = manifest === undefined ? undefined : await verifyDeadLetters(client, manifest, deadline);
+    if (letters !== undefined) console.log(reportLetters(letters));
+    process.send?.({ type: 'verified', results, letters });
+    const isAllRight = letters === undefined || isRightLetters(letters);
+    return isAllRight && results.every((result) => isRight(result, minRows)) ? 0 : 1;
   } finally {
     await client.close().catch(() => undefined);
   }

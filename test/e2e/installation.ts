@@ -72,6 +72,11 @@ export class Installation {
     return role;
   }
 
+  /** What the simulator has sent. */
+  get manifest(): string {
+    return join(this.#folder, 'simulator', 'manifest.ndjson');
+  }
+
   /** What a role has logged. */
   async logOf(name: string): Promise<string> {
     return await readFile(join(this.#folder, 'logs', `${name}.log`), 'utf8').catch(() => '');

@@ -111,7 +111,11 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
     assert.ok((simulate.stats.events ?? 0) >= EVENTS, `only ${simulate.stats.events} events`);
     assert.ok((simulate.stats.changes ?? 0) >= CHANGES, `only ${simulate.stats.changes} changes`);
 
-    const verified = await runRole('verify', ['--min-rows', '20', '--timeout', '150'], shop.env);
+    const verified = await runRole(
+      'verify',
+      ['--min-rows', '20', '--timeout', '150', '--manifest', shop.manifest],
+      shop.env,
+    );
     process.stderr.write(`${verified.output}\n`);
     assert.equal(verified.code, 0, 'the tables are not what the oracles say');
 
