@@ -152,7 +152,8 @@ describe('an upgrade', () => {
     await shop.open();
     const old = await shop.start();
     await shop.send(0, 60);
-    await until('commits', () => old.stats().commits > 0);
+    const changelog = PARTITIONS.map((partition) => ({ topic: 't-users-changelog', partition }));
+    await until('state', () => changelog.some((tp) => shop.broker.partition(tp).end(true) > 0n));
     await old.stop();
     said.length = 0;
     return shop;
