@@ -68,7 +68,7 @@ async function help(name: string | undefined): Promise<number> {
   return 0;
 }
 
-function report(error: unknown): number {
+function report(error: unknown, command: string): number {
   if (error instanceof SluiceError) {
     const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
     const where = error.where === undefined ? '' : ` (${error.where})`;
@@ -77,7 +77,8 @@ function report(error: unknown): number {
   }
   // What parseArgs says about an unknown option is enough.
   const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`sluice: ${isUsage ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+  const message = isUsage ? `${error.message}\n  sluice ${command} --help tells what there is` : undefined;
+  process.stderr.write(`sluice: ${message ?? (error instanceof Error ? error.stack : String(error))}\n`);
   return isUsage ? REFUSED : 1;
 }
 
@@ -107,6 +108,6 @@ if (process.send !== undefined) {
 }
 
 dropEchoes();
-const code = await main(process.argv.slice(2)).catch(report);
+const code = await main(process.argv.slice(2)).catch((error: unknown) => report(error, process.argv[2] ?? ''));
 // What a pipe has not taken yet would be lost.
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

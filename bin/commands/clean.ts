@@ -26,7 +26,9 @@ export async function run(args: string[]): Promise<number> {
   }
   const used = `${((await diskUsed(RUN_DIRS.long)) / 1e6).toFixed(0)} MB in ${RUN_DIRS.long}`;
   if (!values.yes && !(await confirmed(`Remove all data: topics, tables and logs, ${used}? [y/N] `))) {
-    console.log('nothing removed');
+    console.log(
+      `nothing removed${process.stdin.isTTY ? '' : ': nobody to ask here; npm run clean -- --yes removes without'}`,
+    );
     return 1;
   }
   for (const dir of [RUN_DIRS.bounded, RUN_DIRS.long]) {

@@ -11,7 +11,7 @@ export const help = `sluice simulate [--seconds N] [--rate X] [--seed S] [--prep
   --rate X     times the default traffic
   --seed S     the same seed sends the same (SLUICE_SIM_SEED)
   --prepare    only makes and seeds the shop, before capture begins
-  Manifest and state are in SLUICE_SIM_DIR.`;
+  Manifest and state are in SLUICE_SIM_DIR. Key for the collector: SLUICE_COLLECTOR_KEY, else the first of SLUICE_COLLECTOR_KEYS, else dev.`;
 
 const STATS_MS = 2_000;
 
@@ -77,12 +77,17 @@ function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOp
     start: positive('SLUICE_SIM_START', process.env['SLUICE_SIM_START']),
     dir: process.env['SLUICE_SIM_DIR'] ?? '.sluice/simulators',
     collectorUrl: required('SLUICE_COLLECTOR'),
-    collectorKey: process.env['SLUICE_COLLECTOR_KEY'] ?? 'dev',
+    collectorKey: process.env['SLUICE_COLLECTOR_KEY'] || oneOf(process.env['SLUICE_COLLECTOR_KEYS']) || 'dev',
     mysqlUrl: required('SLUICE_MYSQL'),
     log: pino({ name: 'simulate', level: process.env['SLUICE_LOG'] ?? 'info' }),
     signal,
   };
   return { options, prepareOnly: values.prepare };
+}
+
+/** The keys that the collector of the same environment takes: any of them does. */
+function oneOf(keys: string | undefined): string | undefined {
+  return keys?.split(',')[0]?.trim();
 }
 
 function positive(name: string, text: string | undefined): number | undefined {

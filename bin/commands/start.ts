@@ -14,6 +14,7 @@ import {
   COMPOSE_FILE,
   diskBytes,
   partSpecs,
+  checkEnvironment,
   requirePrerequisites,
   roleCommand,
   ROOT,
@@ -49,6 +50,7 @@ export async function run(args: string[]): Promise<number> {
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds is a run of the simulator: not with --no-simulator');
   if (bounded && values.rate !== undefined)
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds has a rate of its own: not with --rate');
+  checkEnvironment(process.env);
   const dir = bounded ? RUN_DIRS.bounded : RUN_DIRS.long;
   const parts = partSpecs(process.env);
   const containers = values.docker ? composeContainers(COMPOSE_FILE, dir, bounded) : undefined;
@@ -68,9 +70,9 @@ export async function run(args: string[]): Promise<number> {
       write: (text) => void process.stdout.write(text),
     },
     environment: (addresses, ports) => environment(dir, bounded, addresses, ports['collector']?.['http']),
-    async prepare(address, signal) {
+    async prepare(address, signal, print) {
       const mysql = shopUrl(await address('mysql'));
-      await prepareShop(mysql, join(ROOT, 'schemas', 'sql', 'shop.sql'), signal);
+      await prepareShop(mysql, join(ROOT, 'schemas', 'sql', 'shop.sql'), signal, print);
       if (!values['no-simulator']) await seedShop(dir, mysql, simulatorArgs, signal);
     },
     roles: (env) => roles({ ...inherited(), ...env }, values['no-simulator'] ? undefined : simulatorArgs),
@@ -79,11 +81,17 @@ export async function run(args: string[]): Promise<number> {
   });
 }
 
-function numberArgs(name: string, value: string | undefined): string[] {
+const NUMBERS = {
+  seconds: 'it is a whole number above 0',
+  rate: 'it is a number above 0, for instance 10 or 0.5',
+  seed: 'it is a whole number',
+} as const;
+
+function numberArgs(name: keyof typeof NUMBERS, value: string | undefined): string[] {
   if (value === undefined) return [];
   const pattern = name === 'rate' ? /^\d{1,6}(\.\d{1,6})?$/ : /^\d{1,10}$/;
   if (!pattern.test(value) || (name !== 'seed' && Number(value) === 0))
-    throw new ConfigError('SLC_CONFIG_OPTION', `--${name} ${value} is no number that it can be`);
+    throw new ConfigError('SLC_CONFIG_OPTION', `--${name} ${value}: ${NUMBERS[name]}`);
   return [`--${name}`, value];
 }
 
@@ -93,8 +101,9 @@ async function environment(
   { kafka = '', registry = '', mysql = '', postgres = '' }: Addresses,
   lastPort: number | undefined,
 ): Promise<Environment> {
-  const wished = process.env['SLUICE_COLLECTOR_PORT'];
-  const port = wished === undefined || wished === '' ? await freePort(lastPort) : Number(wished);
+  // 0 is any free port, as for the role; the simulator has to know which.
+  const wished = Number(process.env['SLUICE_COLLECTOR_PORT'] ?? '');
+  const port = wished === 0 ? await freePort(lastPort) : wished;
   return {
     SLUICE_KAFKA: kafka,
     SLUICE_REGISTRY: registry,

@@ -61,7 +61,7 @@ async function onServers({ long, keep, filters, signal }: Options): Promise<Coun
   const servers = await startAvailableServers({
     root,
     folder,
-    cacheDir: join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice'),
+    cacheDir: join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'sluice'),
     signal,
     keepData: keep,
     progress: (text) => process.stderr.write(`${text}\n`),

@@ -41,10 +41,10 @@ function listen(port: number): Promise<Server | undefined> {
   });
 }
 
-/** True when something accepts connections on this port of 127.0.0.1. */
-export function accepts(port: number, timeoutMs = 1_000): Promise<boolean> {
+/** True when something accepts connections on this port of 127.0.0.1, or of another host. */
+export function accepts(port: number, timeoutMs = 1_000, host = HOST): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: HOST });
+    const socket = connect({ port, host });
     const done = (answer: boolean): void => {
       socket.destroy();
       resolve(answer);

@@ -2,26 +2,49 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
+import { ConfigError } from '#topology';
 
-const WAIT_MS = 60_000;
-const RETRY_MS = 500;
+const FIRST_RETRY_MS = 500;
+const MAX_RETRY_MS = 5_000;
 const CONNECT_MS = 5_000;
 const AWAY = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'PROTOCOL_CONNECTION_LOST']);
 
-/** Makes the database of the URL and its tables when they are not there. The script says IF NOT EXISTS: what is there stays. */
-export async function prepareShop(url: string, scriptFile: string, signal: AbortSignal): Promise<void> {
+/**
+ * Makes the database of the URL and its tables when they are not there. The script says IF NOT EXISTS: what is there stays. A server that is away
+ * is waited for until `signal`; `say` is told so once per reason.
+ */
+export async function prepareShop(
+  url: string,
+  scriptFile: string,
+  signal: AbortSignal,
+  say: (line: string) => void = () => undefined,
+): Promise<void> {
   const script = await readFile(scriptFile, 'utf8');
-  const deadline = Date.now() + WAIT_MS;
-  for (;;) {
+  let told: string | undefined;
+  for (let delay = FIRST_RETRY_MS; ; delay = Math.min(MAX_RETRY_MS, delay * 2)) {
     try {
       await apply(url, script);
       return;
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      if (!AWAY.has(code) || Date.now() > deadline) throw error;
-      await sleep(RETRY_MS, undefined, { signal });
+      const { code, message } = reasonOf(error);
+      const where = new URL(url).host;
+      if (!AWAY.has(code)) {
+        throw new ConfigError('SLC_CONFIG_OPTION', `the shop cannot be made in MySQL at ${where}: ${message}`, {
+          hint: 'its address is SLUICE_MYSQL (mysql://user:password@host:port/shop); the user must be able to create tables there',
+          cause: error,
+        });
+      }
+      if (told !== code) say(`waits for MySQL at ${where}: ${code}`);
+      told = code;
+      await sleep(delay, undefined, { signal });
     }
   }
+}
+
+function reasonOf(error: unknown): { code: string; message: string } {
+  if (!(error instanceof Error)) return { code: '', message: String(error) };
+  const code = 'code' in error ? String(error.code) : '';
+  return { code, message: error.message === '' ? code : error.message };
 }
 
 async function apply(url: string, script: string): Promise<void> {

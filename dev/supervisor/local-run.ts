@@ -10,10 +10,11 @@ export const ROOT = dirname(dirname(import.meta.dirname));
 export const COMPOSE_FILE = join(ROOT, 'docker-compose.yml');
 /** `npm start` keeps its data in the first; `--seconds` begins anew in the second, each time. */
 export const RUN_DIRS = { long: join(ROOT, '.sluice'), bounded: join(ROOT, '.sluice', 'bounded') } as const;
-export const CACHE_DIR = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice');
+export const CACHE_DIR = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'sluice');
 
 const DEFAULT_DISK = '5GB';
 const MIN_DISK_BYTES = 1e9;
+const MAX_PORT = 65_535;
 const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9, TB: 1e12 };
 
 /** The command line of a role. */
@@ -55,7 +56,26 @@ export async function requirePrerequisites(specs: readonly PartSpec[]): Promise<
   });
 }
 
-/** SLUICE_DISK: `5GB`, `800MB`; a bare number is gigabytes. */
+const ADDRESSES: Readonly<Record<string, { readonly form: RegExp; readonly example: string }>> = {
+  SLUICE_KAFKA: { form: /^[^\s:/,]+:\d{1,5}(\s*,\s*[^\s:/,]+:\d{1,5})*$/, example: '127.0.0.1:9092' },
+  SLUICE_REGISTRY: { form: /^https?:\/\/[^\s/]+/, example: 'http://127.0.0.1:8081' },
+  SLUICE_MYSQL: { form: /^mysql:\/\/[^\s/]+/, example: 'mysql://user:password@127.0.0.1:3306/shop' },
+  SLUICE_POSTGRES: { form: /^postgres(ql)?:\/\/\S+/, example: 'postgres://user:password@127.0.0.1:5432/sluice' },
+  SLUICE_COLLECTOR_PORT: { form: /^\d{1,5}$/, example: '8080' },
+};
+
+/** ConfigError SLC_CONFIG_OPTION for an address that no part could use: said before anything starts. Values may hold passwords: not repeated. */
+export function checkEnvironment(env: NodeJS.ProcessEnv): void {
+  for (const [name, { form, example }] of Object.entries(ADDRESSES)) {
+    const value = env[name] ?? '';
+    if (value === '' || (form.test(value) && (name !== 'SLUICE_COLLECTOR_PORT' || Number(value) <= MAX_PORT))) continue;
+    throw new ConfigError('SLC_CONFIG_OPTION', `${name} is not of the form that is needed`, {
+      hint: `for instance ${name}=${example}, in the environment or .env`,
+    });
+  }
+}
+
+/** SLUICE_DISK: `5GB`, `1500MB`; a bare number is gigabytes. */
 export function diskBytes(text: string = DEFAULT_DISK): number {
   const [, figure = '', unit = 'GB'] = /^(\d+(?:\.\d+)?)\s*(MB|GB|TB)?$/i.exec(text.trim()) ?? [];
   const bytes = Number(figure) * (UNITS[unit.toUpperCase()] ?? 1e9);

@@ -119,7 +119,7 @@ export class LocalParts {
     const { progress } = this.#options;
     if (spec.given !== undefined) {
       if (entry !== undefined) await this.#end(entry);
-      progress.ready(spec.name, `at ${withoutPassword(spec.given)} (given)`);
+      progress.step(spec.name, `given: ${withoutPassword(spec.given)}`);
       return spec.given;
     }
     const needs = await addresses(spec.after ?? []);

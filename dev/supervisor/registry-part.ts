@@ -5,13 +5,14 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Part, PartContext, RunningPart } from '../parts/part.ts';
-import { freePort } from '../parts/ports.ts';
+import { accepts, freePort } from '../parts/ports.ts';
 import { endProcess, identityOf, isAlive, type ProcessId } from '../parts/identity.ts';
 import { lastLines, logSize } from './log-rotation.ts';
 
 const START_MS = 60_000;
 const POLL_MS = 50;
 const REQUEST_MS = 2_000;
+const RETRY_MS = 1_000;
 
 /** `command`: program and arguments of the role. `kafka`: host:port. */
 export function registryPart(command: readonly [string, ...string[]], kafka: string): Part {
@@ -33,6 +34,7 @@ async function start(
   kafka: string,
   context: PartContext,
 ): Promise<RunningPart> {
+  await kafkaThere(kafka, context);
   const port = await freePort(context.ports['http']);
   context.progress('the schema registry starts');
   mkdirSync(dirname(context.logFile), { recursive: true });
@@ -57,6 +59,17 @@ async function start(
       throw failure('the schema registry does not answer', context, logStart);
     }
     await sleep(POLL_MS);
+  }
+}
+
+/** A broker that was given may come later: the registry's own time to start begins when somebody listens there. */
+async function kafkaThere(kafka: string, { progress, signal }: PartContext): Promise<void> {
+  const brokers = kafka.split(',').map((broker) => new URL(`kafka://${broker.trim()}`));
+  for (;;) {
+    const answers = brokers.map(({ hostname, port }) => accepts(Number(port), REQUEST_MS, hostname));
+    if ((await Promise.all(answers)).includes(true)) return;
+    progress(`waits for Kafka: nobody listens at ${kafka}`);
+    await sleep(RETRY_MS, undefined, { signal });
   }
 }
 

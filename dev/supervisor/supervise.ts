@@ -52,7 +52,11 @@ export interface SuperviseOptions {
     ports: Readonly<Record<string, Readonly<Record<string, number>>>>,
   ): Promise<Readonly<Record<string, string>>>;
   /** Before the roles, while parts start still: `address` resolves when that part answers. */
-  prepare?(address: (name: PartName) => Promise<string>, signal: AbortSignal): Promise<void>;
+  prepare?(
+    address: (name: PartName) => Promise<string>,
+    signal: AbortSignal,
+    print: (line: string) => void,
+  ): Promise<void>;
   roles(env: Readonly<Record<string, string>>): readonly RoleSpec[];
   /** Runs beside the roles and never ends the run. */
   beside?(work: Work): Promise<void>;
@@ -157,7 +161,7 @@ class Run {
   async #until(): Promise<number> {
     await this.#clearLeftovers();
     const { options, signal } = { options: this.#options, signal: this.#stop.signal };
-    const prepared = options.prepare?.((name) => this.#parts.address(name), signal);
+    const prepared = options.prepare?.((name) => this.#parts.address(name), signal, this.#print);
     const [addresses] = await Promise.all([this.#startParts(), prepared]);
     signal.throwIfAborted();
     const env = await options.environment(addresses, this.#runFile.state.ports);

@@ -26,7 +26,7 @@ const KILL_MS = 5_000;
 const READ_MS = 20_000;
 const cacheDir =
   process.env['SLUICE_TEST_CACHE'] ??
-  path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'sluice');
+  path.join(process.env['XDG_CACHE_HOME'] || path.join(homedir(), '.cache'), 'sluice');
 
 let folder: string;
 const started: RunningPart[] = [];
