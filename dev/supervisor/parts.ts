@@ -81,16 +81,14 @@ export class LocalParts {
       const entry = left.find(({ name }) => name === spec.name);
       starts.set(spec.name, this.#announced(spec.name, this.#one(spec, entry, addresses)));
     }
-    const outcomes = await Promise.allSettled(
-      [...starts.values()].map((start) =>
-        start.catch((error: unknown) => {
-          this.#abort.abort();
-          throw error;
-        }),
-      ),
-    );
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failure !== undefined) throw failure.reason;
+    // The first in time is the reason; the others were then given up for it.
+    const failures: unknown[] = [];
+    const failed = (error: unknown): void => {
+      failures.push(error);
+      this.#abort.abort();
+    };
+    await Promise.all([...starts.values()].map((start) => start.catch(failed)));
+    if (failures.length > 0) throw failures[0];
     this.#watch = setInterval(() => this.#look(), WATCH_MS);
     return await addresses([...starts.keys()]);
   }
