@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -288,10 +289,14 @@ describe('supervisor', () => {
     assert.deepEqual(processesOf(folder), []);
   });
 
-  test('a registry that fails shows its last 20 lines and the file', async () => {
+  test('a registry that fails shows its last 20 lines and the file', async (t) => {
+    const broker = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    t.after(() => broker.close());
+    await once(broker, 'listening');
+    const { port } = broker.address() as AddressInfo;
     appendFileSync(join(folder, 'registry.log'), 'of an earlier start\n');
     const script = 'for (let i = 1; i <= 30; i++) console.log("line " + i); process.exit(1)';
-    const part = registryPart([process.execPath, '-e', script], '127.0.0.1:1');
+    const part = registryPart([process.execPath, '-e', script], `127.0.0.1:${port}`);
     const context = {
       dataDir: folder,
       logFile: join(folder, 'registry.log'),
