@@ -97,7 +97,7 @@ export function envelopeSchema(topic: string, columns: readonly WrittenColumn[])
   return {
     type: 'record',
     name: 'Envelope',
-    namespace: topic,
+    namespace: avroNamespace(topic),
     fields: [
       { name: 'before', type: ['null', { type: 'record', name: 'Value', fields }], default: null },
       { name: 'after', type: ['null', 'Value'], default: null },
@@ -114,7 +114,7 @@ export function keySchema(topic: string, columns: readonly WrittenColumn[]): obj
   return {
     type: 'record',
     name: 'Key',
-    namespace: topic,
+    namespace: avroNamespace(topic),
     fields: columns.map(({ name, type }) => ({ name: avroName(name), type: type.avro })),
   };
 }
@@ -137,6 +137,11 @@ function fieldsOf(schema: unknown): Record<string, unknown>[] {
 export function avroName(name: string): string {
   const safe = name.replaceAll(/[^A-Za-z0-9_]/g, '_');
   return /^\d/.test(safe) ? `_${safe}` : safe;
+}
+
+/** A database or table may be called what no Avro name can be: `2024-orders`. */
+function avroNamespace(topic: string): string {
+  return topic.split('.').map(avroName).join('.');
 }
 
 /** A row's values for the record; `missing` hears of a null in a column that the schema does not let be null. */

@@ -150,6 +150,16 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, plain(field)]));
 }
 
+test('a database or table that no Avro name can be called by is captured under a name that can', async () => {
+  const codec = await codecOf('bronze.2024-shop.order$', TABLES.items, 'id', new MemoryRegistry());
+  const bytes = codec.value({ before: null, after: ROWS.items, source: SOURCE, op: 'c', handledAt: 1 });
+  assert.ok(bytes.length > 5);
+  const names = [envelopeSchema('bronze.2024-shop.order$', []), codec.keySchema].map(
+    (schema) => (schema as { namespace: string }).namespace,
+  );
+  assert.deepEqual(names, ['bronze._2024_shop.order_', 'bronze._2024_shop.order_']);
+});
+
 test('BIGINT is written exactly over its whole range', async () => {
   const registry = new MemoryRegistry();
   const codec = await codecOf('t', [column('id', 'bigint(20)')], 'id', registry);
