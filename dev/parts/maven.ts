@@ -92,16 +92,20 @@ async function maven(
   await writeFile(pom, pomOf(artifacts));
   let done = 0;
   progress(`downloads ${title}`, { done, total });
-  const { code, output } = await run(command, ['-B', '-C', '-f', pom, `${PLUGIN}:${goal}`, ...args], {
-    cwd: path.dirname(folder),
-    signal,
-    timeoutMs: TIMEOUT_MS,
-    onOutput: (text) => {
-      const more = downloadedBytes(text);
-      done += more;
-      if (more > 0) progress(`downloads ${title}`, { done, total: Math.max(done, total) });
+  const { code, output } = await run(
+    command,
+    ['-B', '-C', '-Dstyle.color=never', '-f', pom, `${PLUGIN}:${goal}`, ...args],
+    {
+      cwd: path.dirname(folder),
+      signal,
+      timeoutMs: TIMEOUT_MS,
+      onOutput: (text) => {
+        const more = downloadedBytes(text);
+        done += more;
+        if (more > 0) progress(`downloads ${title}`, { done, total: Math.max(done, total) });
+      },
     },
-  });
+  );
   if (code === 0) return;
   const why = output.split('\n').filter((line) => !/^\[INFO\]|^Download|^\s*$/.test(line));
   const message = signal.aborted ? `the download of ${title} was given up` : `Maven could not download ${title}`;
