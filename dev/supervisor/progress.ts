@@ -6,6 +6,7 @@ const MB = 1e6;
 interface Step {
   readonly text: string;
   readonly printedAt: number;
+  readonly complete: boolean;
 }
 
 export class Progress {
@@ -21,8 +22,10 @@ export class Progress {
     const last = this.#steps.get(name);
     const now = Date.now();
     const complete = bytes?.total !== undefined && bytes.done >= bytes.total;
-    if (last?.text === text && (bytes === undefined || (!complete && now - last.printedAt < EVERY_MS))) return;
-    this.#steps.set(name, { text, printedAt: now });
+    const soon = last !== undefined && now - last.printedAt < EVERY_MS;
+    // The end is told at once, but once: a download that turns out larger than was thought stays at its end.
+    if (last?.text === text && (bytes === undefined || (soon && (!complete || last.complete)))) return;
+    this.#steps.set(name, { text, printedAt: now, complete });
     this.#line(name, bytes === undefined ? text : `${text}, ${megabytes(bytes)}`);
   }
 

@@ -8,6 +8,7 @@ import { ConfigError } from '#topology';
 import { takePorts } from '../../dev/parts/index.ts';
 import { prepareShop } from '../../dev/supervisor/databases.ts';
 import { checkEnvironment, diskBytes, ROOT } from '../../dev/supervisor/local-run.ts';
+import { Progress } from '../../dev/supervisor/progress.ts';
 import { registryPart } from '../../dev/supervisor/registry-part.ts';
 
 const GOOD = {
@@ -52,6 +53,21 @@ test('SLUICE_DISK: sizes from 1 GB', () => {
   assert.equal(diskBytes('1500MB'), 1_500_000_000);
   assert.equal(diskBytes('5'), 5_000_000_000);
   for (const text of ['800MB', 'much', '-5GB']) assert.throws(() => diskBytes(text), /SLUICE_DISK=/);
+});
+
+test('progress: each step once, a download at its start and its end', () => {
+  const lines: string[] = [];
+  const progress = new Progress((line) => lines.push(line.replace(/^ *[\d.]+ s +/, '')));
+  progress.step('kafka', 'starts');
+  progress.step('kafka', 'starts');
+  for (const done of [0, 1e6, 54e6, 54.5e6, 55e6]) {
+    progress.step('kafka', 'downloads', { done, total: Math.max(done, 54e6) });
+  }
+  assert.deepEqual(lines, [
+    'kafka     starts',
+    'kafka     downloads, 0.0 of 54 MB',
+    'kafka     downloads, 54 of 54 MB',
+  ]);
 });
 
 test('MySQL away: the start says so once, waits, and ends when told', async () => {
