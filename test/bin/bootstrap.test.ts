@@ -185,7 +185,10 @@ describe('bin/main.ts', () => {
 
   test('a wrong option or missing configuration is said without a stack, exit code 2', async () => {
     const option = await main('run', '--nope');
-    assert.deepEqual([option.code, option.err], [2, "sluice: Unknown option '--nope'\n"]);
+    assert.deepEqual(
+      [option.code, option.err],
+      [2, "sluice: Unknown option '--nope'\n  sluice run --help tells what there is\n"],
+    );
     const missing = await main('run');
     assert.equal(missing.code, 2);
     assert.match(missing.err, /^sluice: SLUICE_KAFKA is not set \[SLC_CONFIG_MISSING\]\n {2}\S.*\n$/);
