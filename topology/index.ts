@@ -5,7 +5,7 @@ export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './d
 export type { Emit } from './dsl/node.ts';
 export { stage, type Stage, type StageBuilder } from './dsl/stage.ts';
 export { buildTopology, type SubTopology, type Topology } from './dsl/topology.ts';
-export { calendarDay, hopping, tumbling, type Windows } from './dsl/windows.ts';
+export { calendarDay, calendarMonth, type CalendarOptions, hopping, tumbling, type Windows } from './dsl/windows.ts';
 export { type Duration, parseDuration } from './duration.ts';
 export {
   ConfigError,
@@ -26,9 +26,12 @@ export { aggregate, type AggregateOptions } from './operators/aggregate.ts';
 export type { Aggregated, AggregationOptions, Groupable, ValueIn } from './operators/aggregation.ts';
 export { asOfJoin, type AsOfJoinOptions } from './operators/as-of-join.ts';
 export { count } from './operators/count.ts';
+export { dedupe, type DedupeOptions } from './operators/dedupe.ts';
 export { keyBy } from './operators/key-by.ts';
 export { mapValues } from './operators/map-values.ts';
+export { sorted, type SortedOptions } from './operators/sorted.ts';
 export { sum } from './operators/sum.ts';
+export { topN, type TopNOptions } from './operators/top-n.ts';
 export { type Windowed, windowedBy } from './operators/windowed-by.ts';
 export { partitionFor } from './partitioner.ts';
 export {

@@ -1,11 +1,44 @@
-/** Calendar days in a time zone, by the rules of the ICU data that Node carries. Cached: formatting costs microseconds. */
+/** Calendar days and months in a time zone, by the rules of the ICU data that Node carries. Cached: formatting costs microseconds. */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const MAX_CACHED_DAYS = 4_096;
+const MAX_CACHED = 4_096;
 
 const formats = new Map<string, Intl.DateTimeFormat>();
-const days = new Map<string, Map<number, { readonly start: number; readonly end: number }>>();
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A unit of the calendar: local times as Date.UTC gives them. */
+interface Unit {
+  /** Local midnight at which the unit begins that holds this local time. */
+  floor(local: number): number;
+  /** The same of the next one. */
+  next(midnight: number): number;
+  /** Which unit of UTC an instant is in: the local one begins in that or in the one before. */
+  slot(instant: number): number;
+  /** Per time zone. */
+  readonly cache: Map<string, Map<number, Span>>;
+}
+
+const day: Unit = {
+  floor: (local) => Math.floor(local / DAY_MS) * DAY_MS,
+  next: (midnight) => midnight + DAY_MS,
+  slot: (instant) => Math.floor(instant / DAY_MS),
+  cache: new Map(),
+};
+
+/** Months since January 1970. */
+const monthOf = (time: number): number => (new Date(time).getUTCFullYear() - 1970) * 12 + new Date(time).getUTCMonth();
+
+const month: Unit = {
+  floor: (local) => Date.UTC(1970, monthOf(local)),
+  next: (midnight) => Date.UTC(1970, monthOf(midnight) + 1),
+  slot: monthOf,
+  cache: new Map(),
+};
 
 /** Local date and time at an instant, as the number that Date.UTC would give for it. */
 function localTime(instant: number, timeZone: string): number {
@@ -42,30 +75,50 @@ function firstInstant(midnight: number, timeZone: string): number {
     if (localTime(middle, timeZone) >= midnight) within = middle;
     else before = middle;
   }
-  return within;
+  // Where the clocks went back across midnight the date has begun before, by the offset that was in force until then.
+  const dayBefore = within - 26 * HOUR_MS;
+  const earlier = midnight - (localTime(dayBefore, timeZone) - dayBefore);
+  return earlier < within && localTime(earlier, timeZone) >= midnight ? earlier : within;
 }
 
-function dayOf(instant: number, timeZone: string): { readonly start: number; readonly end: number } {
-  let cache = days.get(timeZone);
-  if (cache === undefined) days.set(timeZone, (cache = new Map()));
-  const slot = Math.floor(instant / DAY_MS);
+function spanFrom(unit: Unit, midnight: number, timeZone: string): Span {
+  return { start: firstInstant(midnight, timeZone), end: firstInstant(unit.next(midnight), timeZone) };
+}
+
+function spanOf(unit: Unit, instant: number, timeZone: string): Span {
+  let cache = unit.cache.get(timeZone);
+  if (cache === undefined) unit.cache.set(timeZone, (cache = new Map()));
+  const slot = unit.slot(instant);
   for (const near of [slot, slot - 1]) {
     const known = cache.get(near);
     if (known !== undefined && instant >= known.start && instant < known.end) return known;
   }
-  const midnight = Math.floor(localTime(instant, timeZone) / DAY_MS) * DAY_MS;
-  const day = { start: firstInstant(midnight, timeZone), end: firstInstant(midnight + DAY_MS, timeZone) };
-  if (cache.size >= MAX_CACHED_DAYS) cache.clear();
-  cache.set(Math.floor(day.start / DAY_MS), day);
-  return day;
+  const midnight = unit.floor(localTime(instant, timeZone));
+  let span = spanFrom(unit, midnight, timeZone);
+  // Where clocks go back across midnight a local date comes twice: the instant belongs to the unit that has begun.
+  if (instant >= span.end) span = spanFrom(unit, unit.next(midnight), timeZone);
+  else if (instant < span.start) span = spanFrom(unit, unit.floor(midnight - 1), timeZone);
+  if (cache.size >= MAX_CACHED) cache.clear();
+  cache.set(unit.slot(span.start), span);
+  return span;
 }
 
 /** First instant (ms) of the local day that holds `instant`. RangeError for an unknown time zone. */
 export function dayStart(instant: number, timeZone: string): number {
-  return dayOf(instant, timeZone).start;
+  return spanOf(day, instant, timeZone).start;
 }
 
 /** First instant (ms) of the local day after the one that begins at `start`. */
 export function nextDay(start: number, timeZone: string): number {
-  return dayOf(start, timeZone).end;
+  return spanOf(day, start, timeZone).end;
+}
+
+/** First instant (ms) of the local month that holds `instant`. RangeError for an unknown time zone. */
+export function monthStart(instant: number, timeZone: string): number {
+  return spanOf(month, instant, timeZone).start;
+}
+
+/** First instant (ms) of the local month after the one that begins at `start`. */
+export function nextMonth(start: number, timeZone: string): number {
+  return spanOf(month, start, timeZone).end;
 }

@@ -30,6 +30,8 @@ export interface NodeSpec {
   readonly emits?: Emit;
   /** An aggregation that folds in an order, which only a window can give: without one it is refused. */
   readonly ordered?: boolean;
+  /** Depends on the order of its input, and takes that of the log: one partition of an origin topic, or sorted() before it. */
+  readonly inLogOrder?: boolean;
   /** Marks what is no function of the log (`latest` joins, wall-clock punctuation, mapAsync): shown by describe(). */
   readonly nondeterministic?: string;
 }

@@ -10,6 +10,8 @@ export function checkTopology(stages: readonly Stage[], subs: readonly SubTopolo
   for (const { nodes } of subs) for (const node of nodes) checkKeyFormat(node, problems);
   const updates = updatesTopics(subs);
   for (const { nodes } of subs) for (const node of nodes) checkUpdates(node, updates, problems);
+  const written = new Set(subs.flatMap(({ sinks }) => sinks.map(({ topic }) => topic.name)));
+  for (const { nodes } of subs) for (const node of nodes) checkLogOrder(node, written, problems);
 }
 
 function checkNames(stages: readonly Stage[], subs: readonly SubTopology[], problems: TopologyError[]): void {
@@ -86,7 +88,8 @@ function hasUpdates(node: GraphNode, updates: ReadonlySet<string>): boolean {
 
 /** TIME.md rule 11: updates promise the last value per key only, so nothing that counts records may read them. */
 function checkUpdates(node: GraphNode, updates: ReadonlySet<string>, problems: TopologyError[]): void {
-  if (node.spec.windows === undefined && node.spec.kind !== 'asOfJoin') return;
+  const counts = node.spec.windows !== undefined || ['asOfJoin', 'sorted', 'dedupe'].includes(node.spec.kind);
+  if (!counts) return;
   // A table of updates has the versions that happened to leave before a commit: read as of a time, it would be no function of the log.
   if (!node.parents.some((parent) => hasUpdates(parent, updates))) return;
   problems.push(
@@ -99,3 +102,27 @@ function checkUpdates(node: GraphNode, updates: ReadonlySet<string>, problems: T
     ),
   );
 }
+
+/** TIME.md rule 10: only one partition of an origin topic has an order that every run sees. */
+function checkLogOrder(node: GraphNode, written: ReadonlySet<string>, problems: TopologyError[]): void {
+  const [stream] = node.parents;
+  if (node.spec.inLogOrder !== true || stream === undefined || hasOneOrder(stream, written)) return;
+  problems.push(
+    new TopologyError(
+      'SLC_TOPOLOGY_ORDER',
+      `${node.stage}: ${node.name} takes the order of its input, but behind a keyBy(), a merge() or another stage each run has another one`,
+      { hint: 'put sorted() before it' },
+    ),
+  );
+}
+
+function hasOneOrder(node: GraphNode, written: ReadonlySet<string>): boolean {
+  const { spec, topic } = node;
+  if (spec.kind === 'sorted') return true;
+  const [parent] = node.parents;
+  if (parent !== undefined) return KEEPS_ORDER.has(spec.kind) && hasOneOrder(parent, written);
+  return topic !== undefined && 'origin' in topic && topic.origin !== undefined && !written.has(topic.name);
+}
+
+/** What passes records on one by one; merges, joins and aggregations do not. */
+const KEEPS_ORDER = new Set(['rx', 'keyBy', 'mapValues', 'branch', 'dedupe']);

@@ -1,6 +1,8 @@
 import { type Duration, parseDuration } from '../duration.ts';
 import { TopologyError } from '../errors.ts';
-import { dayStart, nextDay } from './calendar.ts';
+import { dayStart, monthStart, nextDay, nextMonth } from './calendar.ts';
+
+const HOUR_MS = 3_600_000;
 
 /** How event time is cut into windows [start, end), ms since the epoch. */
 export interface Windows {
@@ -52,10 +54,35 @@ export function tumbling(options: { readonly size: Duration; readonly grace: Dur
 }
 
 /** Calendar days of an IANA time zone: 23 or 25 hours long when the clocks change. TopologyError SLC_TOPOLOGY_WINDOW for an unknown zone. */
-export function calendarDay(options: { readonly timeZone: string; readonly grace: Duration }): Windows {
-  const { timeZone } = options;
+export function calendarDay(options: CalendarOptions): Windows {
+  return calendar(options, 'day', 25 * HOUR_MS, dayStart, nextDay);
+}
+
+/**
+ * Calendar months of an IANA time zone, from the first instant of the 1st to that of the next month's: an hour shorter or longer when the clocks
+ * change. TopologyError SLC_TOPOLOGY_WINDOW for an unknown zone.
+ */
+export function calendarMonth(options: CalendarOptions): Windows {
+  return calendar(options, 'month', (31 * 24 + 1) * HOUR_MS, monthStart, nextMonth);
+}
+
+/** `timeZone` as in 'Europe/Berlin'; `grace` is event time. */
+export interface CalendarOptions {
+  readonly timeZone: string;
+  readonly grace: Duration;
+}
+
+type Step = (instant: number, timeZone: string) => number;
+
+function calendar(
+  { timeZone, grace }: CalendarOptions,
+  unit: string,
+  sizeMs: number,
+  start: Step,
+  next: Step,
+): Windows {
   try {
-    dayStart(0, timeZone);
+    start(0, timeZone);
   } catch (cause) {
     throw new TopologyError('SLC_TOPOLOGY_WINDOW', `there is no time zone ${timeZone}`, {
       hint: "use an IANA name, as in 'Europe/Berlin' or 'UTC'",
@@ -63,13 +90,13 @@ export function calendarDay(options: { readonly timeZone: string; readonly grace
     });
   }
   return {
-    text: `calendar day in ${timeZone}, grace ${options.grace}`,
+    text: `calendar ${unit} in ${timeZone}, grace ${grace}`,
     kind: 'calendar',
-    sizeMs: 25 * 3_600_000,
-    graceMs: parseDuration(options.grace),
+    sizeMs,
+    graceMs: parseDuration(grace),
     windowsOf: (timestamp, bounds) => {
-      const start = dayStart(timestamp, timeZone);
-      bounds.push(start, nextDay(start, timeZone));
+      const first = start(timestamp, timeZone);
+      bounds.push(first, next(first, timeZone));
     },
   };
 }

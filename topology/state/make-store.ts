@@ -1,5 +1,6 @@
 import { MemoryBufferStore } from './buffer-store.ts';
 import { MemoryKeyValueStore } from './memory-store.ts';
+import { MemorySeenStore } from './seen-store.ts';
 import type { StateStore, StoreSpec } from './store.ts';
 import { MemoryVersionedStore } from './versioned-store.ts';
 import { MemoryWindowStore } from './window-store.ts';
@@ -15,5 +16,7 @@ export function makeStore(spec: StoreSpec): StateStore {
       return new MemoryVersionedStore(spec.name);
     case 'buffer':
       return new MemoryBufferStore(spec.name);
+    case 'seen':
+      return new MemorySeenStore(spec.name);
   }
 }
