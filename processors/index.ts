@@ -1,8 +1,10 @@
 /** The shop's stages. */
 import type { Stage } from '#topology';
+import { monthlyPurchaseSummary } from './gold/monthly-purchase-summary.ts';
 import { pageviewsByChannel } from './gold/pageviews-by-channel.ts';
 import { registrationsHourly } from './gold/registrations-hourly.ts';
 import { salesPerf24h } from './gold/sales-perf-24h.ts';
+import { topSellingItems } from './gold/top-selling-items.ts';
 import { items } from './silver/items.ts';
 import { pageviewsByItems } from './silver/pageviews-by-items.ts';
 import { purchasesEnriched } from './silver/purchases-enriched.ts';
@@ -19,4 +21,6 @@ export const shopStages: readonly Stage[] = [
   salesPerf24h,
   pageviewsByChannel,
   registrationsHourly,
+  topSellingItems,
+  monthlyPurchaseSummary,
 ];

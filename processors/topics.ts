@@ -53,6 +53,8 @@ export const topics = {
     },
     app: {
       pageviews: appEvents('bronze.app.pageviews', schemas['bronze.app.pageviews']),
+      cartEvents: appEvents('bronze.app.cart_events', schemas['bronze.app.cart_events']),
+      logins: appEvents('bronze.app.logins', schemas['bronze.app.logins']),
       registrations: appEvents('bronze.app.registrations', schemas['bronze.app.registrations']),
     },
   },
@@ -77,6 +79,11 @@ export const topics = {
     }),
     registrationsHourly: topic('gold.registrations_hourly', {
       value: schemas['gold.registrations_hourly'],
+      cleanup: 'compact',
+    }),
+    topSellingItems: topic('gold.top_selling_items', { value: schemas['gold.top_selling_items'], cleanup: 'compact' }),
+    monthlyPurchaseSummary: topic('gold.monthly_purchase_summary', {
+      value: schemas['gold.monthly_purchase_summary'],
       cleanup: 'compact',
     }),
   },

@@ -1,5 +1,42 @@
 // Written by `node schemas/generate.ts` from schemas/*.avsc. Do not edit.
 
+/** Something was put into a cart or taken out of it. */
+export interface BronzeAppCartEvents {
+  readonly eventId: string;
+  readonly userId: number | null;
+  readonly anonymousId: string;
+  readonly sessionId: string | null;
+  /** event time: when it happened at the sender; ms since the epoch */
+  readonly occurredAt: number;
+  /** when the collector received it; ms since the epoch */
+  readonly receivedAt: number;
+  /** 'add' or 'remove', as the sender wrote it */
+  readonly action: string;
+  readonly itemId: number;
+  readonly quantity: number;
+  /** marketing channel as the sender wrote it */
+  readonly channel: string | null;
+}
+
+/** Somebody tried to log in. */
+export interface BronzeAppLogins {
+  readonly eventId: string;
+  readonly userId: number | null;
+  readonly anonymousId: string;
+  readonly sessionId: string | null;
+  /** event time: when it happened at the sender; ms since the epoch */
+  readonly occurredAt: number;
+  /** when the collector received it; ms since the epoch */
+  readonly receivedAt: number;
+  readonly succeeded: boolean;
+  /** 'password', 'google' or 'apple', as the sender wrote it */
+  readonly method: string;
+  /** where from, as the sender wrote it */
+  readonly country: string | null;
+  /** what with, as the sender wrote it */
+  readonly device: string | null;
+}
+
 /** A page was viewed. */
 export interface BronzeAppPageviews {
   readonly eventId: string;
@@ -199,6 +236,20 @@ export interface BronzeShopUsersKey {
   readonly id: number;
 }
 
+/** Purchases of a calendar month in the shop's time zone, per user and category. */
+export interface GoldMonthlyPurchaseSummary {
+  /** inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  readonly userId: number;
+  readonly category: string;
+  readonly orders: number;
+  readonly units: number;
+  /** unscaled, 2 digits after the point */
+  readonly revenue: bigint;
+}
+
 /** Views of items per hour and channel. */
 export interface GoldPageviewsByChannel {
   /** inclusive; ms since the epoch */
@@ -233,6 +284,29 @@ export interface GoldSalesPerf24h {
   readonly revenue: bigint;
   /** revenue / orders, rounded half up; unscaled, 2 digits after the point */
   readonly averageOrderValue: bigint;
+}
+
+/** The ten items that sold best in an hour or a day, by revenue and by units. */
+export interface GoldTopSellingItems {
+  /** inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  /** 'hour', or 'day' in the shop's time zone */
+  readonly period: string;
+  /** 'revenue' or 'units'; ties by item id */
+  readonly rankedBy: string;
+  /** from 1 */
+  readonly rank: number;
+  readonly itemId: number;
+  /** as of the last purchase of the window */
+  readonly title: string | null;
+  /** as of the last purchase of the window */
+  readonly category: string;
+  readonly orders: number;
+  readonly units: number;
+  /** unscaled, 2 digits after the point */
+  readonly revenue: bigint;
 }
 
 /** An item as of now; key = item id as text. */
@@ -303,6 +377,8 @@ export interface SilverUsers {
 
 /** The type of each schema, by the name of its file. */
 export interface SchemaTypes {
+  readonly 'bronze.app.cart_events': BronzeAppCartEvents;
+  readonly 'bronze.app.logins': BronzeAppLogins;
   readonly 'bronze.app.pageviews': BronzeAppPageviews;
   readonly 'bronze.app.registrations': BronzeAppRegistrations;
   readonly 'bronze.shop.customer_profiles': BronzeShopCustomerProfiles;
@@ -313,9 +389,11 @@ export interface SchemaTypes {
   readonly 'bronze.shop.purchases-key': BronzeShopPurchasesKey;
   readonly 'bronze.shop.users': BronzeShopUsers;
   readonly 'bronze.shop.users-key': BronzeShopUsersKey;
+  readonly 'gold.monthly_purchase_summary': GoldMonthlyPurchaseSummary;
   readonly 'gold.pageviews_by_channel': GoldPageviewsByChannel;
   readonly 'gold.registrations_hourly': GoldRegistrationsHourly;
   readonly 'gold.sales_perf_24h': GoldSalesPerf24h;
+  readonly 'gold.top_selling_items': GoldTopSellingItems;
   readonly 'silver.items': SilverItems;
   readonly 'silver.pageviews_by_items': SilverPageviewsByItems;
   readonly 'silver.purchases_enriched': SilverPurchasesEnriched;
@@ -324,6 +402,8 @@ export interface SchemaTypes {
 
 /** The text of each schema, parsed. */
 export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
+  'bronze.app.cart_events': {"type":"record","name":"CartEvents","namespace":"bronze.app","doc":"Something was put into a cart or taken out of it.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"action","type":"string","doc":"'add' or 'remove', as the sender wrote it"},{"name":"itemId","type":"long"},{"name":"quantity","type":"int"},{"name":"channel","type":["null","string"],"doc":"marketing channel as the sender wrote it","default":null}]},
+  'bronze.app.logins': {"type":"record","name":"Logins","namespace":"bronze.app","doc":"Somebody tried to log in.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"succeeded","type":"boolean"},{"name":"method","type":"string","doc":"'password', 'google' or 'apple', as the sender wrote it"},{"name":"country","type":["null","string"],"doc":"where from, as the sender wrote it","default":null},{"name":"device","type":["null","string"],"doc":"what with, as the sender wrote it","default":null}]},
   'bronze.app.pageviews': {"type":"record","name":"Pageviews","namespace":"bronze.app","doc":"A page was viewed.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"url","type":"string"},{"name":"itemId","type":["null","long"],"doc":"the item shown, null on other pages","default":null},{"name":"channel","type":["null","string"],"doc":"marketing channel as the sender wrote it","default":null},{"name":"referrer","type":["null","string"],"default":null}]},
   'bronze.app.registrations': {"type":"record","name":"Registrations","namespace":"bronze.app","doc":"A person registered.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"email","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"doc":"as the sender wrote it","default":null},{"name":"channel","type":["null","string"],"default":null}]},
   'bronze.shop.customer_profiles': {"type":"record","name":"Envelope","namespace":"bronze.shop.customer_profiles","doc":"Debezium's change envelope of table shop.customer_profiles: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"user_id","type":"long"},{"name":"age_band","type":["null","string"],"default":null},{"name":"marketing_consent","type":"int","doc":"TINYINT(1): 0 or 1"},{"name":"preferences","type":["null","string"],"doc":"JSON","default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
@@ -334,9 +414,11 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'bronze.shop.purchases-key': {"type":"record","name":"Key","namespace":"bronze.shop.purchases","fields":[{"name":"id","type":"long"}]},
   'bronze.shop.users': {"type":"record","name":"Envelope","namespace":"bronze.shop.users","doc":"Debezium's change envelope of table shop.users: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"id","type":"long"},{"name":"email","type":["null","string"],"default":null},{"name":"full_name","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"default":null},{"name":"birth_date","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
   'bronze.shop.users-key': {"type":"record","name":"Key","namespace":"bronze.shop.users","fields":[{"name":"id","type":"long"}]},
+  'gold.monthly_purchase_summary': {"type":"record","name":"MonthlyPurchaseSummary","namespace":"gold","doc":"Purchases of a calendar month in the shop's time zone, per user and category.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"userId","type":"long"},{"name":"category","type":"string"},{"name":"orders","type":"long"},{"name":"units","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2}}]},
   'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string"},{"name":"views","type":"long"}]},
   'gold.registrations_hourly': {"type":"record","name":"RegistrationsHourly","namespace":"gold","doc":"Registrations per hour, every 15 minutes, per country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"country","type":"string"},{"name":"registrations","type":"long"}]},
   'gold.sales_perf_24h': {"type":"record","name":"SalesPerf24h","namespace":"gold","doc":"Sales of the 24 hours before windowEnd, every hour, per category and country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"category","type":"string"},{"name":"country","type":"string"},{"name":"orders","type":"long"},{"name":"units","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2}},{"name":"averageOrderValue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue / orders, rounded half up"}]},
+  'gold.top_selling_items': {"type":"record","name":"TopSellingItems","namespace":"gold","doc":"The ten items that sold best in an hour or a day, by revenue and by units.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"period","type":"string","doc":"'hour', or 'day' in the shop's time zone"},{"name":"rankedBy","type":"string","doc":"'revenue' or 'units'; ties by item id"},{"name":"rank","type":"int","doc":"from 1"},{"name":"itemId","type":"long"},{"name":"title","type":["null","string"],"doc":"as of the last purchase of the window","default":null},{"name":"category","type":"string","doc":"as of the last purchase of the window"},{"name":"orders","type":"long"},{"name":"units","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2}}]},
   'silver.items': {"type":"record","name":"Items","namespace":"silver","doc":"An item as of now; key = item id as text.","fields":[{"name":"itemId","type":"long"},{"name":"title","type":"string"},{"name":"category","type":"string","doc":"lower case, 'unknown' where the shop has none"},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},{"name":"active","type":"boolean"},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
   'silver.pageviews_by_items': {"type":"record","name":"PageviewsByItems","namespace":"silver","doc":"A view of an item with the item as it was then; key = item id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"itemId","type":"long"},{"name":"title","type":["null","string"],"default":null},{"name":"category","type":"string"},{"name":"channel","type":"string","doc":"normalised: direct, search, social, email, ads, referral, other"},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
   'silver.purchases_enriched': {"type":"record","name":"PurchasesEnriched","namespace":"silver","doc":"A purchase with its item and its user as they were at its event time; key = purchase id as text.","fields":[{"name":"purchaseId","type":"long"},{"name":"userId","type":"long"},{"name":"itemId","type":"long"},{"name":"quantity","type":"int"},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":14,"scale":2},"doc":"quantity x unit price"},{"name":"title","type":["null","string"],"default":null},{"name":"category","type":"string","doc":"'unknown' where the item was not known then"},{"name":"country","type":"string","doc":"'unknown' where the user was not known then"},{"name":"ageBand","type":"string","doc":"'18-24' ... '65+', 'unknown'"},{"name":"purchasedAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},

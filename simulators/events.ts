@@ -1,6 +1,6 @@
-/** App events: visitors view pages and register. A stated share is out of order, late, invalid or sent twice. */
-import type { BronzeAppPageviews, BronzeAppRegistrations } from '#schemas';
-import { COUNTRIES, ENTRIES, type Entry, MAIL_HOSTS, OTHER_PAGES } from './catalog.ts';
+/** App events: visitors view pages, fill carts, register and log in. A stated share is out of order, late, invalid or sent twice. */
+import type { BronzeAppCartEvents, BronzeAppLogins, BronzeAppPageviews, BronzeAppRegistrations } from '#schemas';
+import { COUNTRIES, DEVICES, ENTRIES, type Entry, LOGIN_METHODS, MAIL_HOSTS, OTHER_PAGES } from './catalog.ts';
 import type { Random } from './random.ts';
 import { popularItem, someUser, type User, type World } from './world.ts';
 
@@ -23,7 +23,20 @@ export interface SimEvent {
   readonly body: string;
 }
 
-type Properties = Omit<BronzeAppPageviews, 'receivedAt'> | Omit<BronzeAppRegistrations, 'receivedAt'>;
+/** Each event and its topic. */
+export const TOPICS = {
+  pageview: 'bronze.app.pageviews',
+  cart: 'bronze.app.cart_events',
+  registration: 'bronze.app.registrations',
+  login: 'bronze.app.logins',
+} as const;
+
+type Sent<V> = Omit<V, 'receivedAt'>;
+type Properties =
+  | Sent<BronzeAppPageviews>
+  | Sent<BronzeAppCartEvents>
+  | Sent<BronzeAppRegistrations>
+  | Sent<BronzeAppLogins>;
 
 interface Visitor {
   readonly user: User | undefined;
@@ -46,7 +59,11 @@ const AHEAD_MS = [2 * 3_600_000, 48 * 3_600_000] as const;
 const MAX_DUPLICATE_DISTANCE = 20;
 const VISITORS = 50;
 const MAX_NEW_USERS = 100;
-const REGISTRATIONS = 0.05;
+/** Shares of the kinds; the rest are pageviews. */
+const KINDS = { registration: 0.05, cart: 0.1, login: 0.03 } as const;
+const SUCCEEDED_LOGINS = 0.9;
+const ADDED = 0.75;
+const MAX_QUANTITY = 3;
 const INVALID: readonly [InvalidReason, ...InvalidReason[]] = ['wrong-type', 'missing-field', 'unknown-event', 'too-far-ahead']; // prettier-ignore
 
 export class EventSource {
@@ -86,25 +103,72 @@ export class EventSource {
 
   #fresh(base: number, wall: number): SimEvent {
     const random = this.#random;
-    const isRegistration = random.chance(REGISTRATIONS);
+    const kind = kindOf(random.next());
     const id = random.uuid();
     const draw = random.next();
     const back = random.next();
     const reason = random.pick(INVALID);
     const flag = flagOf(draw, reason);
     const at = timeOf(flag, base, wall, back);
-    const properties = isRegistration ? this.#registration(id, at) : this.#pageview(id, at);
-    const kind = isRegistration ? 'registration' : 'pageview';
+    const properties = this.#properties(kind, id, at);
     const sent = { event: kind, properties };
     const broken = flag.startsWith('invalid:') ? spoil(sent, reason) : sent;
     return {
       id,
       kind: broken.event,
-      topic: broken.event === kind ? `bronze.app.${kind}s` : null,
+      topic: broken.event === kind ? TOPICS[kind] : null,
       at,
       base,
       flag,
       body: JSON.stringify(broken),
+    };
+  }
+
+  #properties(kind: keyof typeof TOPICS, eventId: string, occurredAt: number): Properties {
+    switch (kind) {
+      case 'pageview':
+        return this.#pageview(eventId, occurredAt);
+      case 'cart':
+        return this.#cart(eventId, occurredAt);
+      case 'registration':
+        return this.#registration(eventId, occurredAt);
+      case 'login':
+        return this.#login(eventId, occurredAt);
+    }
+  }
+
+  #cart(eventId: string, occurredAt: number): Properties {
+    const random = this.#random;
+    const visitor = this.#visitor();
+    const item = popularItem(random, this.#world);
+    return {
+      eventId,
+      userId: visitor.user?.id ?? null,
+      anonymousId: visitor.anonymousId,
+      sessionId: visitor.sessionId,
+      occurredAt,
+      action: random.chance(ADDED) ? 'add' : 'remove',
+      // The world is never without items (world.ts); the type does not know.
+      itemId: item?.id ?? 1,
+      quantity: random.int(1, MAX_QUANTITY),
+      channel: visitor.entry.channel,
+    };
+  }
+
+  #login(eventId: string, occurredAt: number): Properties {
+    const random = this.#random;
+    const visitor = this.#visitor();
+    const user = someUser(random, this.#world);
+    return {
+      eventId,
+      userId: user?.id ?? null,
+      anonymousId: visitor.anonymousId,
+      sessionId: visitor.sessionId,
+      occurredAt,
+      succeeded: random.chance(SUCCEEDED_LOGINS),
+      method: random.pick(LOGIN_METHODS),
+      country: user?.country ?? null,
+      device: random.pick(DEVICES),
     };
   }
 
@@ -167,6 +231,12 @@ export class EventSource {
     this.#visitors[place] = visitor;
     return visitor;
   }
+}
+
+function kindOf(draw: number): keyof typeof TOPICS {
+  let bound = 0;
+  for (const kind of ['registration', 'cart', 'login'] as const) if (draw < (bound += KINDS[kind])) return kind;
+  return 'pageview';
 }
 
 function flagOf(draw: number, reason: InvalidReason): EventFlag {

@@ -56,10 +56,16 @@ export async function run(args: string[]): Promise<number> {
 }
 
 function collectorOf(kafka: Kafka, logger: Logger, onFatal: (error: Error) => void): HttpCollector {
+  const { app } = topics.bronze;
   return createHttpCollector({
     kafka,
     serdes: createAvroSerdes({ registryUrl: required('SLUICE_REGISTRY') }),
-    events: { pageview: topics.bronze.app.pageviews, registration: topics.bronze.app.registrations },
+    events: {
+      pageview: app.pageviews,
+      cart: app.cartEvents,
+      registration: app.registrations,
+      login: app.logins,
+    },
     unknownEventsTopic: UNKNOWN_EVENTS,
     keys: (process.env['SLUICE_COLLECTOR_KEYS'] || 'dev').split(',').map((key) => key.trim()),
     port: portOf(process.env['SLUICE_COLLECTOR_PORT'] || '8080'),

@@ -27,6 +27,8 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('gold.sales_perf_24h', ['_key'], { warehouse: true, of: 'silver.purchases_enriched', lessMs: 5 * 60_000 }),
   table('gold.pageviews_by_channel', ['_key'], { rows: 'last', warehouse: true, of: 'silver.pageviews_by_items' }),
   table('gold.registrations_hourly', ['_key'], { rows: 'last', warehouse: true, of: 'bronze.app.registrations' }),
+  table('gold.top_selling_items', ['_key'], { warehouse: true, of: 'silver.purchases_enriched', lessMs: 5 * 60_000 }),
+  table('gold.monthly_purchase_summary', ['_key'], { rows: 'last', warehouse: true, of: 'silver.purchases_enriched' }),
 ];
 
 function table(

@@ -1,5 +1,5 @@
 import { filter } from 'rxjs';
-import { count, hopping, keyBy, mapValues, stage, windowedBy } from '#topology';
+import { count, dedupe, hopping, keyBy, mapValues, stage, windowedBy } from '#topology';
 import type { GoldRegistrationsHourly } from '#schemas';
 import { countryCode } from '../silver/clean.ts';
 import { topics } from '../topics.ts';
@@ -10,6 +10,7 @@ export const registrationsHourly = stage('gold.registrations_hourly', (s) => {
   s.stream(topics.bronze.app.registrations)
     .pipe(
       filter((r) => r.value !== null),
+      dedupe({ by: (r) => r.value.eventId, within: '1h', store: 'registrations-seen' }),
       keyBy((r) => countryCode(r.value.country) ?? 'unknown'),
       windowedBy(hopping({ size: '1h', advance: '15m', grace: '5m' })),
       count({ store: 'registrations-hourly', emit: 'updates' }),

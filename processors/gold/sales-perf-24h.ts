@@ -1,13 +1,8 @@
 import { aggregate, hopping, keyBy, mapValues, stage, windowedBy } from '#topology';
-import type { GoldSalesPerf24h, SilverPurchasesEnriched } from '#schemas';
+import type { GoldSalesPerf24h } from '#schemas';
 import { topics } from '../topics.ts';
+import { addSale, NO_SALES } from './sales.ts';
 import { windowName } from './window-name.ts';
-
-interface Sales {
-  readonly orders: number;
-  readonly units: number;
-  readonly revenue: bigint;
-}
 
 /** gold.sales_perf_24h: sales of the last 24 hours, every hour, per category and country; final. Key: windowStart|category|country. */
 export const salesPerf24h = stage('gold.sales_perf_24h', (s) => {
@@ -15,7 +10,7 @@ export const salesPerf24h = stage('gold.sales_perf_24h', (s) => {
     .pipe(
       keyBy((r) => `${r.value.category}|${r.value.country}`),
       windowedBy(hopping({ size: '24h', advance: '1h', grace: '5m' })),
-      aggregate((): Sales => ({ orders: 0, units: 0, revenue: 0n }), addSale, {
+      aggregate(() => NO_SALES, addSale, {
         store: 'sales-24h',
         emit: 'final',
         commutative: true,
@@ -29,14 +24,6 @@ export const salesPerf24h = stage('gold.sales_perf_24h', (s) => {
     )
     .to(topics.gold.salesPerf24h);
 });
-
-function addSale(sales: Sales, purchase: SilverPurchasesEnriched): Sales {
-  return {
-    orders: sales.orders + 1,
-    units: sales.units + purchase.quantity,
-    revenue: sales.revenue + purchase.revenue,
-  };
-}
 
 /** a / b to the nearest whole number, halves up; b > 0. */
 function roundHalfUp(a: bigint, b: bigint): bigint {

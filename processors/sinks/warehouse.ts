@@ -7,6 +7,8 @@ export const warehouseTopics = [
   topics.gold.salesPerf24h,
   topics.gold.pageviewsByChannel,
   topics.gold.registrationsHourly,
+  topics.gold.topSellingItems,
+  topics.gold.monthlyPurchaseSummary,
 ] as const;
 
 /** The sink stage that carries them to a warehouse. */

@@ -20,6 +20,8 @@ const OUTPUTS = [
   'gold.sales_perf_24h',
   'gold.pageviews_by_channel',
   'gold.registrations_hourly',
+  'gold.top_selling_items',
+  'gold.monthly_purchase_summary',
 ];
 const LEDGER = 'shop.watermarks';
 const MAX_KILLS = 6;

@@ -57,3 +57,30 @@ FROM log_end e;
 CREATE TABLE watermark AS
 SELECT topic, min(promised(w)) AS m FROM final_clock GROUP BY topic;
 CREATE MACRO watermark_of(name) AS (SELECT m FROM watermark WHERE topic = name);
+
+-- First instant of the day or month in Berlin that holds an instant, and of the one after it.
+CREATE MACRO berlin(ms) AS epoch_ms(ms) AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin';
+CREATE MACRO berlin_instant(local) AS epoch_ms(local AT TIME ZONE 'Europe/Berlin');
+CREATE MACRO berlin_start(unit, ms) AS berlin_instant(date_trunc(unit, berlin(ms)));
+CREATE MACRO berlin_next(unit, ms) AS berlin_instant(date_trunc(unit, berlin(ms)) + CASE unit WHEN 'day' THEN INTERVAL 1 DAY ELSE INTERVAL 1 MONTH END);
+
+-- Deduplication within an hour: of the events of one id in one partition, in the order of the log, one stays when none that stayed lies at most an
+-- hour from it. An event more than an hour behind its clock is late, and counts for nothing.
+CREATE TABLE app_event AS
+SELECT *, json_extract_string(value, '$.eventId') AS event_id, ow > ts + hour() AS beyond_horizon
+FROM clocked
+WHERE topic IN ('bronze.app.pageviews', 'bronze.app.registrations') AND value IS NOT NULL;
+
+CREATE TABLE first_event AS
+WITH log AS (
+  SELECT topic, partition, event_id, list({'at': "offset", 'ts': ts} ORDER BY "offset") AS events
+  FROM app_event
+  WHERE NOT beyond_horizon
+  GROUP BY topic, partition, event_id
+),
+first AS (
+  SELECT topic, partition, unnest(list_reduce(list_transform(events, lambda each: [each]), lambda stayed, next:
+    CASE WHEN len(list_filter(stayed, lambda one: abs(one.ts - next[1].ts) <= hour())) > 0 THEN stayed ELSE list_concat(stayed, next) END)) AS one
+  FROM log
+)
+SELECT e.* FROM app_event e JOIN first f ON e.topic = f.topic AND e.partition = f.partition AND e."offset" = f.one.at;

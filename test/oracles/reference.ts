@@ -3,6 +3,7 @@
  * Written from the rules alone; shares no code with the SQL, the engine or the processors.
  */
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
+import { soldIn, topSelling, WINDOW_GRACE } from './reference-sold.ts';
 import { HOUR, MINUTE, SECOND } from './synthetic.ts';
 
 type Fields = Record<string, unknown>;
@@ -26,7 +27,6 @@ const OUT_OF_ORDERNESS: Record<string, number> = {
   'bronze.app.registrations': MINUTE,
 };
 const GRACE = MINUTE;
-const WINDOW_GRACE = 5 * MINUTE;
 const tick = (m: number): number => (Number.isFinite(m) ? Math.floor(m / SECOND) * SECOND : m);
 const field = (record: BronzeRecord, name: string): unknown => (record.value as Fields | null)?.[name];
 const after = (record: BronzeRecord): Fields => (field(record, 'after') ?? {}) as Fields;
@@ -147,6 +147,26 @@ function windowed<T extends { readonly ts: number; readonly ow: number; readonly
   return { windows, late };
 }
 
+/** Each event once: in the order of the log, the first within an hour of event time. More than an hour behind its clock: late. */
+function once(records: readonly Timed[]): { kept: Timed[]; late: number } {
+  const kept: Timed[] = [];
+  const known = new Map<string, number[]>();
+  let late = 0;
+  for (const record of records) {
+    if (record.ow - record.timestamp > HOUR) {
+      late++;
+      continue;
+    }
+    const id = `${record.partition} ${String(field(record, 'eventId'))}`;
+    const times = known.get(id) ?? [];
+    known.set(id, times);
+    if (times.some((time) => time - HOUR <= record.timestamp && record.timestamp <= time + HOUR)) continue;
+    times.push(record.timestamp);
+    kept.push(record);
+  }
+  return { kept, late };
+}
+
 /** All tables, late counts and clocks of a dump. */
 export function expectedOf(dump: BronzeDump): Expected {
   const clocked = new Map<string, Timed[]>();
@@ -210,7 +230,8 @@ export function expectedOf(dump: BronzeDump): Expected {
     };
   });
 
-  const viewed = of('bronze.app.pageviews').filter((record) => field(record, 'itemId') !== null);
+  const onceViewed = once(of('bronze.app.pageviews').filter((record) => field(record, 'itemId') !== null));
+  const viewed = onceViewed.kept;
   const viewsInTime = viewed.filter((record) => record.ow <= record.timestamp + GRACE);
   const pageviews = viewsInTime
     .filter((record) => until('bronze.shop.items') > record.timestamp + GRACE)
@@ -242,13 +263,16 @@ export function expectedOf(dump: BronzeDump): Expected {
     24 * HOUR,
     HOUR,
   );
+  const top = topSelling(purchases, salesComplete);
+  const monthly = soldIn(purchases, 'month', (row) => `${String(row.userId)}|${row.category}`);
   const views = windowed(
     pageviews.map((row) => timed(row, row.channel)),
     HOUR,
     HOUR,
   );
+  const onceRegistered = once(of('bronze.app.registrations'));
   const registered = windowed(
-    of('bronze.app.registrations').map((record) => ({
+    onceRegistered.kept.map((record) => ({
       ts: record.timestamp,
       ow: record.ow,
       group: twoLetters(field(record, 'country')) ?? 'unknown',
@@ -298,13 +322,23 @@ export function expectedOf(dump: BronzeDump): Expected {
         country: window.group,
         registrations: window.rows.length,
       })),
+      'gold.top_selling_items': top.rows,
+      'gold.monthly_purchase_summary': monthly.windows.map(({ start, end, rows: [first], sums }) => ({
+        ...bounds({ start, end }),
+        _key: `${new Date(start).toISOString()}|${String(first?.userId)}|${String(first?.category)}`,
+        userId: first?.userId,
+        category: first?.category,
+        ...sums,
+      })),
     },
     late: {
       'silver.purchases_enriched': bought.length - inTime.length + itemTable.late + userTable.late,
-      'silver.pageviews_by_items': viewed.length - viewsInTime.length + itemTable.late,
+      'silver.pageviews_by_items': onceViewed.late + viewed.length - viewsInTime.length + itemTable.late,
       'gold.sales_perf_24h': sales.late,
       'gold.pageviews_by_channel': views.late,
-      'gold.registrations_hourly': registered.late,
+      'gold.registrations_hourly': onceRegistered.late + registered.late,
+      'gold.top_selling_items': top.late,
+      'gold.monthly_purchase_summary': monthly.late,
     },
   };
 }

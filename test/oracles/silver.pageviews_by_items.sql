@@ -1,4 +1,5 @@
--- silver.pageviews_by_items: views of an item, joined with the item as it was at their event time. Grace 60 s on both sides. Duplicates stay in.
+-- silver.pageviews_by_items: views of an item, joined with the item as it was at their event time. Grace 60 s on both sides. Each
+-- event once.
 CREATE TABLE pageview AS
 SELECT
   partition, "offset", ts, ow,
@@ -10,11 +11,13 @@ SELECT
   json_extract_string(value, '$.anonymousId') AS anonymous_id,
   CAST(json_extract_string(value, '$.occurredAt') AS BIGINT) AS occurred_at,
   coalesce(lower(trimmed(json_extract_string(value, '$.channel'))), '') AS channel
-FROM clocked
+FROM first_event
 WHERE topic = 'bronze.app.pageviews' AND json_extract_string(value, '$.itemId') IS NOT NULL;
 
 CREATE TABLE late."silver.pageviews_by_items" AS
 SELECT 'pageview' AS what, partition, "offset" FROM pageview WHERE is_late
+UNION ALL SELECT 'pageview', partition, "offset" FROM app_event
+  WHERE topic = 'bronze.app.pageviews' AND json_extract_string(value, '$.itemId') IS NOT NULL AND beyond_horizon
 UNION ALL SELECT 'item', co_partition, co_offset FROM oracle."silver.items" WHERE _ow > _ts + minute();
 
 -- The first line that fits decides.

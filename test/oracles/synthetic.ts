@@ -260,6 +260,12 @@ function appEvent(g: Rng, at: number, n: number): Record<string, unknown> {
   };
 }
 
+/** An event that was sent twice; now and then under another time, at the edge of the horizon of deduplication. */
+function again(g: Rng, event: Record<string, unknown>): { key: unknown; value: unknown; at: number } {
+  const back = g.chance(0.4) ? g.pick([30 * MINUTE, HOUR, HOUR + 1, 100 * MINUTE]) : 0;
+  return { key: event['eventId'], value: event, at: (event['occurredAt'] as number) - back };
+}
+
 function pageviews(g: Rng): Stream {
   let n = 0;
   let last: Record<string, unknown> | undefined;
@@ -267,8 +273,7 @@ function pageviews(g: Rng): Stream {
     topic: 'bronze.app.pageviews',
     records: 80,
     write: (at) => {
-      if (last !== undefined && g.chance(0.05))
-        return { key: last['eventId'], value: last, at: last['occurredAt'] as number }; // sent twice
+      if (last !== undefined && g.chance(0.05)) return again(g, last);
       const itemId = g.chance(0.1) ? null : g.int(1, 11);
       last = { ...appEvent(g, at, ++n), url: '/', itemId, channel: g.pick(CHANNELS), referrer: null };
       return { key: last['eventId'], value: last };
@@ -278,16 +283,20 @@ function pageviews(g: Rng): Stream {
 
 function registrations(g: Rng): Stream {
   let n = 0;
+  const last = new Map<number, Record<string, unknown>>();
   return {
     topic: 'bronze.app.registrations',
     records: 50,
-    write: (at) => {
+    write: (at, partition) => {
+      const before = last.get(partition);
+      if (before !== undefined && g.chance(0.08)) return again(g, before);
       const event: Record<string, unknown> = {
         ...appEvent(g, at, ++n),
         email: null,
         country: g.pick(COUNTRIES),
         channel: null,
       };
+      last.set(partition, event);
       return { key: event['eventId'], value: event };
     },
   };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SimChange, SimTransaction } from '../../simulators/changes.ts';
 import { MAX_BACK_MS as CHANGE_BACK_MS } from '../../simulators/changes.ts';
-import { LATE_BACK_MS, MAX_BACK_MS, SHARES, type SimEvent } from '../../simulators/events.ts';
+import { LATE_BACK_MS, MAX_BACK_MS, SHARES, type SimEvent, TOPICS } from '../../simulators/events.ts';
 import { Generator } from '../../simulators/generator.ts';
 import { boundedPlan, endOf, startOf, turnsFor } from '../../simulators/plan.ts';
 import { Random } from '../../simulators/random.ts';
@@ -70,8 +70,11 @@ describe('the sequence', () => {
     assert.ok(transactions.filter((one) => one.changes.length > 1).length > 500);
     const kinds = new Set(changes.map(({ table, kind }) => `${table} ${kind}`));
     assert.equal(kinds.size, 12);
-    const registrations = events.filter((event) => event.kind === 'registration').length;
-    assert.ok(registrations > 4_000 && registrations < 6_000);
+    const counts = Map.groupBy(events, (event) => event.kind);
+    for (const [kind, share] of Object.entries({ registration: 0.05, cart: 0.1, login: 0.03, pageview: 0.82 })) {
+      const n = counts.get(kind)?.length ?? 0;
+      assert.ok(Math.abs(n - share * events.length) < share * events.length * 0.2, `${n} of ${kind}`);
+    }
   });
 
   it('has the stated shares of flags', () => {
@@ -131,7 +134,7 @@ describe('what is sent', () => {
     for (const { id, at, kind, topic, flag, body } of events) {
       const { event, properties } = JSON.parse(body) as { event: string; properties: Record<string, unknown> };
       assert.equal(event, kind);
-      assert.equal(topic, flag === 'invalid:unknown-event' ? null : `bronze.app.${kind}s`);
+      assert.equal(topic, flag === 'invalid:unknown-event' ? null : TOPICS[kind as keyof typeof TOPICS]);
       assert.equal(properties['eventId'], id);
       assert.equal(properties['occurredAt'], flag === 'invalid:missing-field' ? undefined : at);
       assert.equal(typeof properties['anonymousId'], flag === 'invalid:wrong-type' ? 'number' : 'string');

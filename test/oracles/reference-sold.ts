@@ -1,0 +1,111 @@
+/** Purchases by hour, and by day and month in Berlin: the part of the reference that knows time zones and ranks. */
+import type { OutputRow } from './reference.ts';
+import { HOUR, MINUTE } from './synthetic.ts';
+
+type Fields = Record<string, unknown>;
+
+export const WINDOW_GRACE = 5 * MINUTE;
+
+/** By the rule of the European Union: summer time from the last Sunday of March, 01:00 UTC, to that of October. */
+function berlinOffset(t: number): number {
+  const lastSunday = (month: number): number => {
+    const last = new Date(Date.UTC(new Date(t).getUTCFullYear(), month, 31));
+    return last.getTime() - last.getUTCDay() * 24 * HOUR + HOUR;
+  };
+  return t >= lastSunday(2) && t < lastSunday(9) ? 2 * HOUR : HOUR;
+}
+
+/** The instant at which a date begins in Berlin; no clock changes there near midnight. */
+const berlinMidnight = (year: number, month: number, day: number): number => {
+  const midnight = Date.UTC(year, month, day);
+  return midnight - berlinOffset(midnight - 2 * HOUR);
+};
+
+const spans: Record<string, (t: number) => { start: number; end: number }> = {
+  hour: (t) => ({ start: Math.floor(t / HOUR) * HOUR, end: Math.floor(t / HOUR) * HOUR + HOUR }),
+  day: (t) => {
+    const local = new Date(t + berlinOffset(t));
+    const [y, m, d] = [local.getUTCFullYear(), local.getUTCMonth(), local.getUTCDate()];
+    return { start: berlinMidnight(y, m, d), end: berlinMidnight(y, m, d + 1) };
+  },
+  month: (t) => {
+    const local = new Date(t + berlinOffset(t));
+    const [y, m] = [local.getUTCFullYear(), local.getUTCMonth()];
+    return { start: berlinMidnight(y, m, 1), end: berlinMidnight(y, m + 1, 1) };
+  },
+};
+
+interface Sold extends OutputRow {
+  readonly quantity: number;
+  readonly revenue: bigint;
+}
+
+/** Purchases by window and group; what is late for its window is counted. */
+export function soldIn<T extends Sold>(
+  purchases: readonly T[],
+  period: string,
+  group: (row: T) => unknown,
+): { windows: { start: number; end: number; rows: T[]; sums: Fields }[]; late: number } {
+  const windows = new Map<string, { start: number; end: number; rows: T[] }>();
+  let late = 0;
+  for (const row of purchases) {
+    const { start, end } = spans[period]!(row._ts);
+    if (row._ow >= end + WINDOW_GRACE) {
+      late++;
+      continue;
+    }
+    const id = `${start} ${String(group(row))}`;
+    const window = windows.get(id) ?? { start, end, rows: [] };
+    windows.set(id, window);
+    window.rows.push(row);
+  }
+  const summed = [...windows.values()].map((window) => {
+    const units = window.rows.reduce((all, row) => all + row.quantity, 0);
+    const revenue = window.rows.reduce((all, row) => all + row.revenue, 0n);
+    return { ...window, sums: { orders: window.rows.length, units, revenue } };
+  });
+  return { windows: summed, late };
+}
+
+/** gold.top_selling_items of closed windows. */
+export function topSelling<T extends Sold>(
+  purchases: readonly T[],
+  complete: number,
+): { rows: OutputRow[]; late: number } {
+  const rows: OutputRow[] = [];
+  let late = 0;
+  for (const period of ['hour', 'day']) {
+    const sold = soldIn(purchases, period, (row) => row['itemId']);
+    late += sold.late;
+    const closed = sold.windows.filter((window) => complete >= window.end + WINDOW_GRACE);
+    for (const [start, items] of Map.groupBy(closed, (window) => window.start)) {
+      for (const rankedBy of ['revenue', 'units']) {
+        const best = items.toSorted(
+          (a, b) =>
+            Number(b.sums[rankedBy]) - Number(a.sums[rankedBy]) ||
+            (a.rows[0]!['itemId'] as number) - (b.rows[0]!['itemId'] as number),
+        );
+        for (const [place, { end, rows: bought, sums }] of best.slice(0, 10).entries()) {
+          const last = bought
+            .toSorted((a, b) => a._ts - b._ts || (a['purchaseId'] as number) - (b['purchaseId'] as number))
+            .at(-1)!;
+          rows.push({
+            _key: `${new Date(start).toISOString()}|${period}|${rankedBy}|${place + 1}`,
+            _ts: end - 1,
+            _ow: end - 1,
+            windowStart: start,
+            windowEnd: end,
+            period,
+            rankedBy,
+            rank: place + 1,
+            itemId: last['itemId'],
+            title: last['title'],
+            category: last['category'],
+            ...sums,
+          });
+        }
+      }
+    }
+  }
+  return { rows, late };
+}
