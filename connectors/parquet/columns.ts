@@ -34,10 +34,12 @@ export interface Column {
   readonly name: string;
   readonly type: ColumnType;
   readonly nullable: boolean;
+  /** Null only for tombstones. */
+  readonly required?: boolean;
 }
 
 /** Columns that every lake file has behind those of its schema. `_tombstone`: the record had no value, so its other columns are null. */
-export const OWN_COLUMNS: readonly Column[] = [
+const OWN_COLUMNS: readonly Column[] = [
   { name: '_topic', type: { kind: 'string' }, nullable: false },
   { name: '_partition', type: { kind: 'int' }, nullable: false },
   { name: '_offset', type: { kind: 'long' }, nullable: false },
@@ -107,9 +109,9 @@ function typeOf(definition: unknown, where: string, names: Names, namespace: str
   if (typeof type === 'object' && type !== null) return typeOf(type, where, names, namespace);
   const logical = property(definition, 'logicalType');
   const found =
-    logical === undefined
-      ? plainType(String(type), definition, where, names, namespace)
-      : logicalType(String(type), String(logical), definition);
+    typeof logical === 'string'
+      ? logicalType(String(type), logical, definition)
+      : plainType(String(type), definition, where, names, namespace);
   if (found === undefined) throw noColumn(definition, where);
   return found;
 }
@@ -175,7 +177,7 @@ export function columnsOf(topic: string, definition: unknown, key: unknown): rea
   const keyType: ColumnType =
     key === 'text' ? { kind: 'string' } : columnOf('_key', key, `${topic}-key`, new Names(), '').type;
   const columns = [
-    ...value.type.fields.map((field) => ({ ...field, nullable: true })),
+    ...value.type.fields.map((field) => ({ ...field, nullable: true, required: !field.nullable })),
     ...OWN_COLUMNS,
     { name: '_key', type: keyType, nullable: true },
   ];

@@ -76,12 +76,12 @@ export class CommitLog {
     this.folder = folder;
   }
 
-  /** The newest state. ConnectorError SLC_PARQUET_LOG when entries are missing or unreadable. */
-  async read(): Promise<LogState> {
+  /** The newest state, from one known before if there is one. ConnectorError SLC_PARQUET_LOG when entries are missing or unreadable. */
+  async read(known: LogState = EMPTY): Promise<LogState> {
     let trouble: unknown;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       try {
-        return await this.#replay();
+        return await this.#replay(known);
       } catch (error) {
         // Entries may go, and come, between the list and the reading of them: a newer list is whole.
         if (!(error instanceof MissingEntry) && fileCode(error) !== 'ENOENT') throw error;
@@ -138,12 +138,13 @@ export class CommitLog {
     await rm(this.#path(entry.version), { force: true });
   }
 
-  async #replay(): Promise<LogState> {
+  async #replay(known: LogState): Promise<LogState> {
     const versions = await this.#versions();
     const newest = versions.at(-1) ?? 0;
-    const first = Math.max(1, checkpointOf(newest));
+    const first = Math.max(known.version + 1, checkpointOf(newest));
     const present = new Set(versions);
-    let state = EMPTY;
+    // A checkpoint holds all files: what was known before does not matter then.
+    let state = known;
     for (let version = first; version <= newest; version += 1) {
       if (!present.has(version)) throw new MissingEntry(`entry ${version} of ${newest}`);
       state = apply(state, await this.#entry(version));

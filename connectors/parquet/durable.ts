@@ -17,8 +17,8 @@ const NO_LINKS = new Set(['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /** The engine's error for one of the file system: ConnectorError SLC_PARQUET_ACCESS or RetriableError SLC_PARQUET_AWAY. */
 export function fileError(error: unknown, root: string): Error {
-  if (error instanceof SluiceError || error instanceof TypeError || error instanceof RangeError) return error;
   const code = fileCode(error);
+  if (error instanceof Error && (error instanceof SluiceError || code === undefined)) return error;
   const message = `the lake at ${root}: ${error instanceof Error ? error.message : String(error)}`;
   const detail = { where: root, cause: error };
   if (code !== undefined && NO_LINKS.has(code)) {

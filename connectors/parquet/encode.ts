@@ -104,6 +104,8 @@ function encodeStruct(fields: readonly Column[], value: unknown): Record<string,
 
 function encodeMap(column: Column, value: unknown): Map<string, unknown> {
   if (typeof value !== 'object' || value === null) return unfit(value, 'map');
+  // Readers that make objects of maps lose this one key, ours for merges among them.
+  if (Object.hasOwn(value, '__proto__')) return unfit('__proto__', 'key of a map');
   return new Map(Object.entries(value).map(([key, each]) => [encodeText(key), encodeValue(column, each)]));
 }
 

@@ -109,7 +109,7 @@ function restore(type: ColumnType, value: unknown): unknown {
       return typeof value === 'number' ? BigInt(value) : value;
     case 'struct':
       return Object.fromEntries(
-        type.fields.map((field) => [field.name, restore(field.type, Reflect.get(value as object, field.name))]),
+        type.fields.map((field) => [field.name, restore(field.type, Reflect.get(value, field.name))]),
       );
     case 'list':
       return Array.from(value as Iterable<unknown>, (each) => restore(type.element.type, each));
