@@ -10,7 +10,7 @@ import {
   TaskMigratedError,
 } from '#topology';
 import { CommitLog, type LakeFile, type LogChange, type LogState } from './commit-log.ts';
-import { fileError, makeFolder, putFile, syncFolder } from './durable.ts';
+import { fileCode, fileError, makeFolder, putFile, syncFolder } from './durable.ts';
 import { encodeFile, encodeRecords, filePath, hourFolder, type HourRows, type LakeTable, logFolder } from './table.ts';
 
 /** What a claim is on. */
@@ -97,6 +97,8 @@ export class LakePartition implements SinkPartition {
     try {
       await this.#write(hours, nextOffset);
     } catch (error) {
+      // A later owner takes away what this one had not committed, even under its hands.
+      if (fileCode(error) === 'ENOENT') await this.refresh();
       throw fileError(error, this.table.folder);
     } finally {
       this.#writing = false;
