@@ -1,8 +1,10 @@
 /** Takes away what nobody can read any more: entries before the last checkpoint, files that were merged, leftovers of writers that died. */
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from './durable.ts';
 import type { LakePartition } from './partition.ts';
+
+const SCRATCH_MS = 60_000;
 
 /** Removes entries older than `retentionMs` that a newer checkpoint covers, and the files that they took out of the list. */
 export async function forgetOld(claim: LakePartition, retentionMs: number): Promise<void> {
@@ -37,6 +39,12 @@ export async function removeLeftovers(claim: LakePartition, retentionMs: number)
       }
       claim.closed.signal.throwIfAborted();
     }
+  }
+  for (const name of (await namesIn(log.folder)).filter((each) => each.endsWith('.tmp'))) {
+    const path = join(log.folder, name);
+    // A younger one may be an entry that is just being written.
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
+    if (mtimeMs < Date.now() - SCRATCH_MS) await rm(path, { force: true });
   }
   const { files } = await claim.refresh();
   const removed = await log.removedSince(Date.now() - retentionMs);

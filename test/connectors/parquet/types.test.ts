@@ -168,7 +168,7 @@ async function checkValues(lake: TestLake): Promise<void> {
     [third?.['id'], third?.['items'], third?.['names'], third?.['counts'], third?.['ws']],
     ['9007199254740993', '[]', '[]', '{}', '1969-12-31 23:59:59.999+00'],
   );
-  const { _topic, _partition, _offset, ts, _tombstone, key: itsKey, ...columns } = tombstone ?? {};
+  const { _topic, _partition, _offset, ts: _time, _tombstone, key: itsKey, ...columns } = tombstone ?? {};
   assert.deepEqual([_offset, _tombstone, itsKey], ['3', true, '3']);
   for (const [name, value] of Object.entries(columns)) assert.equal(value, null, name);
 }
