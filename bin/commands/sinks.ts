@@ -1,16 +1,31 @@
 /** Role `sluice sinks`: carries topics to their targets. Start it on more machines to share the partitions. */
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import { ConfigError, createKafkaClient, createSinkRunner, type Logger, type Sink, type SinkRunner } from '#topology';
+import {
+  ConfigError,
+  createKafkaClient,
+  createSinkRunner,
+  type Logger,
+  type Sink,
+  type SinkRunner,
+  type SinkRunnerLimits,
+  type SinkStage,
+} from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
+import { createParquetSink, type LakeSource, type ParquetWriterName } from '../../connectors/parquet/index.ts';
 import { createPostgresSink, type TableSource } from '../../connectors/postgres/sink.ts';
+import { lakeSinks, lakeTopics } from '../../processors/sinks/lake.ts';
 import { warehouseSink, warehouseTopics } from '../../processors/sinks/warehouse.ts';
 import { required, topicLimits } from '../environment.ts';
 
 export const help = `sluice sinks [--app NAME]
   Writes silver and gold tables to PostgreSQL (SLUICE_POSTGRES) from Kafka (SLUICE_KAFKA, SLUICE_REGISTRY), exactly once.
+  With SLUICE_LAKE, a folder: every record of bronze, silver and gold to Parquet files there, exactly once
+  (SLUICE_LAKE_WRITER: hyparquet-writer, or parquetjs-lite for topics that it can hold).
   Stop it with SIGTERM.`;
 
+/** A file per partition, hour and write: so rather large ones, rather seldom. */
+const LAKE_LIMITS: Partial<SinkRunnerLimits> = { maxRecords: 20_000, lingerMs: 3_000, positionMs: 10_000 };
 const STATS_MS = 2_000;
 /** The supervisor ends what has not ended 5 s after SIGTERM. */
 const STOP_MS = 4_500;
@@ -23,15 +38,12 @@ export async function run(args: string[]): Promise<number> {
   const warehouse = warehouseOf(values.app, required('SLUICE_POSTGRES'), logger);
   const client = createKafkaClient({ brokers, clientId: `${values.app}-sinks`, logger });
   const serdes = createAvroSerdes({ registryUrl });
+  const lake = lakeOf(process.env['SLUICE_LAKE'] ?? '', logger);
+  const runner = (stage: SinkStage, limits: Partial<SinkRunnerLimits> = {}): SinkRunner =>
+    createSinkRunner({ client, app: values.app, stage, serdes, logger, limits, topicLimits: topicLimits() });
   const runners = [
-    createSinkRunner({
-      client,
-      app: values.app,
-      stage: warehouseSink(warehouse),
-      serdes,
-      logger,
-      topicLimits: topicLimits(),
-    }),
+    runner(warehouseSink(warehouse)),
+    ...(lake === undefined ? [] : lakeSinks(lake).map((stage) => runner(stage, LAKE_LIMITS))),
   ];
 
   const stopped = onStop();
@@ -47,7 +59,7 @@ export async function run(args: string[]): Promise<number> {
     clearInterval(timer);
     await within(STOP_MS, async () => {
       await Promise.all(runners.map((runner) => runner.stop()));
-      await Promise.all([warehouse.close(), client.close().catch(() => undefined)]);
+      await Promise.all([warehouse.close(), lake?.close(), client.close().catch(() => undefined)]);
     });
     process.send?.({ type: 'stats', sinks: statsOf(runners) });
   }
@@ -72,6 +84,31 @@ function warehouseOf(application: string, connectionString: string, logger: Logg
       throw new ConfigError('SLC_CONFIG_POSTGRES', `topic ${topic} has no table`, { where: topic });
     },
     logger,
+  });
+}
+
+/** None without a folder. */
+function lakeOf(root: string, logger: Logger): Sink | undefined {
+  if (root === '') return undefined;
+  const sources = new Map<string, LakeSource>(
+    Object.values(lakeTopics)
+      .flat()
+      .map((topic) => [
+        topic.name,
+        { schema: topic.value.definition, key: topic.key === 'text' ? 'text' : topic.key.definition },
+      ]),
+  );
+  const writer = process.env['SLUICE_LAKE_WRITER'] ?? '';
+  return createParquetSink({
+    root,
+    topics: [...sources.keys()],
+    schemaFor(topic) {
+      const source = sources.get(topic);
+      if (source !== undefined) return source;
+      throw new ConfigError('SLC_CONFIG_PARQUET', `topic ${topic} has no schema`, { where: topic });
+    },
+    logger,
+    ...(writer !== '' && { writer: writer as ParquetWriterName }),
   });
 }
 

@@ -109,6 +109,8 @@ async function environment(
     SLUICE_REGISTRY: registry,
     SLUICE_MYSQL: shopUrl(mysql),
     SLUICE_POSTGRES: postgres,
+    // A bounded run begins with empty topics: a lake that has positions in others would be ahead of them.
+    SLUICE_LAKE: (bounded ? '' : process.env['SLUICE_LAKE']) || join(dir, 'lake'),
     SLUICE_COLLECTOR_PORT: String(port),
     SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
     // Of our own broker only: that of somebody else has its own limits.
