@@ -2,7 +2,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { deadLetterTopicOf, type KafkaClient, SluiceError } from '#topology';
-import { BRONZE_TOPICS } from './tables.ts';
+import { APP_TOPICS } from './tables.ts';
 import { rangesOf, readTopics } from './read-topics.ts';
 
 /** What was expected and found. `again`: letters that are there more than once (a request that had no answer is sent again). */
@@ -36,9 +36,8 @@ export async function verifyDeadLetters(
   const expected = await lettersOf(manifest);
   const found: Letters = new Map();
   let again = 0;
-  const apps = BRONZE_TOPICS.filter((topic) => topic.startsWith('bronze.app.'));
   const admin = await client.admin();
-  const ranges = await rangesOf(admin, [...apps.map((topic) => deadLetterTopicOf(topic)), UNKNOWN_EVENTS]);
+  const ranges = await rangesOf(admin, [...APP_TOPICS.map((topic) => deadLetterTopicOf(topic)), UNKNOWN_EVENTS]);
   await admin.close();
   await readTopics(client, ranges, deadline, ({ topic }, cursor) => {
     const id = eventIdOf(cursor.valueBytes());

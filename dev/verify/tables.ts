@@ -49,6 +49,14 @@ export const BRONZE_TOPICS = [
   'bronze.app.registrations',
 ] as const;
 
+/** The topics of app events, read by an oracle or not. */
+export const APP_TOPICS = [
+  'bronze.app.pageviews',
+  'bronze.app.cart_events',
+  'bronze.app.registrations',
+  'bronze.app.logins',
+] as const;
+
 /** An Avro record schema, as far as columns go. */
 export interface RecordDefinition {
   readonly fields: readonly { readonly name: string; readonly type: unknown }[];

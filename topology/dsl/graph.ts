@@ -122,7 +122,8 @@ export class Graph {
 /** What an aggregation is without windowedBy before it: a table by key. Other nodes stay what they are. */
 export function unwindowed(spec: NodeSpec): NodeSpec {
   if (spec.aggregates !== true || spec.store === undefined) return spec;
-  return { ...spec, detail: 'emit updates', emits: 'updates', store: { ...spec.store, kind: 'key-value' } };
+  const detail = spec.detail?.replace(/emit final$/, 'emit updates') ?? 'emit updates';
+  return { ...spec, detail, emits: 'updates', store: { ...spec.store, kind: 'key-value' } };
 }
 
 /** True when a node's output is a table: an aggregation without a window, or with emit 'updates'. */

@@ -32,6 +32,8 @@ export interface AggregationOptions<E extends Emit> {
 
 interface Fold {
   readonly kind: string;
+  /** What the accumulator depends on besides `kind`: state made otherwise is not taken over. */
+  readonly detail?: string;
   readonly init: () => unknown;
   readonly add: (accumulator: never, value: never, record: AnyRecord) => unknown;
   readonly commutative: boolean;
@@ -45,7 +47,7 @@ export function aggregation<I extends Groupable, O>(
   const emit = options.emit ?? 'final';
   const spec: NodeSpec = {
     kind: fold.kind,
-    detail: `emit ${emit}`,
+    detail: fold.detail === undefined ? `emit ${emit}` : `${fold.detail}, emit ${emit}`,
     keyed: true,
     aggregates: true,
     emits: emit,

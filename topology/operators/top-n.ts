@@ -39,7 +39,7 @@ export function topN<I extends Groupable, E extends Emit = 'final'>(
     if (at < 0) return top.length < n ? [...top, value] : top;
     return [...top.slice(0, at), value, ...top.slice(at, n - 1)];
   };
-  return aggregation(options, { kind: 'topN', init: () => [], add, commutative: true });
+  return aggregation(options, { kind: 'topN', detail: `${n} values`, init: () => [], add, commutative: true });
 }
 
 function compare<T extends string | number | bigint>(a: T, b: T): number {

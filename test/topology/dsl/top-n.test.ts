@@ -1,7 +1,17 @@
 /** topN: by hand, and on random logs with crashes and replays against sorting everything. SLUICE_SEED repeats a seed. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { mapValues, type Pin, stage, topN, type TopNOptions, tumbling, windowedBy, keyBy } from '#topology';
+import {
+  buildTopology,
+  mapValues,
+  type Pin,
+  stage,
+  topN,
+  type TopNOptions,
+  tumbling,
+  windowedBy,
+  keyBy,
+} from '#topology';
 import { random, TopologyTestDriver } from '#topology/testing';
 import { clocked, type Logged, OUT_OF_ORDERNESS } from '../runtime/random-topology.ts';
 import { derived, driverOf, HOUR, jsonSerdes, named, origin, out, rows, SECOND } from './support.ts';
@@ -61,6 +71,14 @@ describe('topN', () => {
       driver.deadLetters('ranked').map(({ code }) => code),
       ['SLC_RECORD_SCORE', 'SLC_RECORD_SCORE'],
     );
+  });
+
+  test('describes how many it keeps: state of another number is none of its own', () => {
+    const detail = (n: number) =>
+      buildTopology([ranked(n)], { app: 'test' })
+        .subTopologies.flatMap(({ nodes }) => nodes)
+        .find(({ spec }) => spec.kind === 'topN')?.spec.detail;
+    assert.deepEqual([detail(2), detail(3)], ['2 values, emit final', '3 values, emit final']);
   });
 
   test('a number of values that cannot be kept is refused', () => {
