@@ -25,6 +25,7 @@ import { schemas } from '#schemas';
 import { testSerdes } from '../../../connectors/avro/testing.ts';
 import { createPostgresSink } from '../../../connectors/postgres/sink.ts';
 import { isRight, report } from '../../../dev/verify/report.ts';
+import { VERIFIED_TABLES } from '../../../dev/verify/tables.ts';
 import { type TableResult, verifyTables } from '../../../dev/verify/verify.ts';
 import { shopStages } from '../../../processors/index.ts';
 import { warehouseSink, warehouseTopics } from '../../../processors/sinks/warehouse.ts';
@@ -108,7 +109,7 @@ describe('verify', () => {
     await produce(client, seed, serdes);
     const results = await verify();
     assert.deepEqual(wrong(results), []);
-    assert.equal(results.length, 7 + warehouseTopics.length);
+    assert.equal(results.length, VERIFIED_TABLES.length + warehouseTopics.length);
     assert.ok(
       results.every((result) => !isRight(result, 1_000_000)),
       'too few rows are no success',
