@@ -10,6 +10,7 @@ import { run } from './command.ts';
 import { dataVersion, prepareData } from './data-dir.ts';
 import type { Part, PartContext, ProcessId, RunningPart } from './part.ts';
 import { accepts, takePorts } from './ports.ts';
+import { removeStaleLock } from './postgres-lock.ts';
 import { findPlaces, type Places, removePlaces } from './postgres-places.ts';
 import { spawnServer } from './process.ts';
 import { adopted, type Answering, startFailure, untilReady } from './ready.ts';
@@ -70,6 +71,7 @@ async function start(context: PartContext): Promise<RunningPart> {
     exists: () => existsSync(path.join(places.data, 'PG_VERSION')),
     create: () => create(places, password, context),
   });
+  await removeStaleLock(places.data);
   const ports = await takePorts(['client'], context.ports);
   context.progress('starts');
   const server = await spawnServer({

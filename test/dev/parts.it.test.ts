@@ -1,6 +1,6 @@
 /** Each part really started, killed and started again on the same data. Starts servers of its own in a temporary folder and ends them. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
@@ -55,6 +55,13 @@ function contextOf(part: Part, overrides: Partial<PartContext> = {}): PartContex
     signal: new AbortController().signal,
     ...overrides,
   };
+}
+
+/** PostgreSQL's own folder. */
+async function dataOf(part: Part): Promise<string> {
+  const { dataDir } = contextOf(part);
+  const elsewhere = await readFile(path.join(dataDir, 'DATA_IS_IN'), 'utf8').catch(() => dataDir);
+  return path.join(elsewhere.trim(), 'data');
 }
 
 async function start(part: Part, context: PartContext): Promise<RunningPart> {
@@ -232,6 +239,27 @@ describe('PostgreSQL', () => {
     await survives(part, write, read, expected);
     const { mode } = await stat(path.join(contextOf(part).dataDir, 'password'));
     assert.equal(mode & 0o777, 0o600);
+  });
+
+  test('starts when another process has the pid of the server that was killed, as after a reboot', async () => {
+    const part = postgresPart();
+    const first = await start(part, contextOf(part));
+    signalGroup(first, 'SIGKILL');
+    assert.ok(await ended(first, KILL_MS), 'killed');
+    const lock = path.join(await dataOf(part), 'postmaster.pid');
+    const { uid, gid } = await stat(lock);
+    // One of the same user: PostgreSQL passes over those of others by itself.
+    const stranger = spawn('sleep', ['60'], { uid, gid, stdio: 'ignore' });
+    try {
+      const text = await readFile(lock, 'utf8');
+      await writeFile(lock, text.replace(/^\d+/, String(stranger.pid)));
+      const second = await start(part, contextOf(part));
+      assert.deepEqual(await read(second.address), expected);
+      await second.stop(STOP_MS);
+      assert.equal(stranger.exitCode ?? stranger.signalCode, null, 'the other process still runs');
+    } finally {
+      stranger.kill('SIGKILL');
+    }
   });
 
   test('the server does not end while its starter is told of a wrong password', async () => {
