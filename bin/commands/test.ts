@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { endAbandoned } from '../../dev/tests/abandoned.ts';
 import { addCounts, type Counts, formatCounts, NO_TESTS, runTests, testFiles } from '../../dev/tests/run-tests.ts';
 import { startAvailableServers } from '../../dev/tests/test-servers.ts';
 import { check } from './check.ts';
@@ -57,6 +58,7 @@ async function onServers({ long, keep, filters, signal }: Options): Promise<Coun
     long: long ? await testFiles(root, 'long', filters) : [],
   };
   if (Object.values(files).flat().length === 0 || signal.aborted) return NO_TESTS;
+  await endAbandoned((line) => process.stderr.write(`${line}\n`));
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
   const servers = await startAvailableServers({
     root,

@@ -12,6 +12,8 @@ import {
   signalGroup,
 } from '../parts/index.ts';
 import { registryPart } from '../supervisor/registry-part.ts';
+import type { RunFile } from '../supervisor/run-file.ts';
+import { noteServers } from './abandoned.ts';
 
 export interface TestServers {
   /** SLUICE_TEST_*: what tests read. */
@@ -60,9 +62,11 @@ export async function startAvailableServers(
   const begun = Date.now();
   const stops: (() => Promise<void>)[] = [];
   const servers = new Map<PartName, Server>();
+  const notes = noteServers(options.folder);
   const env: Record<string, string> = { SLUICE_TEST_CACHE: options.cacheDir };
   const start = async (part: Part): Promise<string> => {
     const server = await startPart(part, options, stops);
+    note(notes, server);
     servers.set(part.name, server);
     const { address } = server.running;
     env[TEST_ENV[part.name]] = address;
@@ -82,13 +86,18 @@ export async function startAvailableServers(
   return {
     env,
     kill: (name) => killServer(serverOf(servers, name)),
-    revive: (name) => reviveServer(serverOf(servers, name)),
+    revive: async (name) => {
+      const server = serverOf(servers, name);
+      await reviveServer(server);
+      note(notes, server);
+    },
     failures: outcomes.flatMap((one) => (one.status === 'rejected' ? [asError(one.reason)] : [])),
     stop: async () => {
       // The registry writes to Kafka: what was started last ends first.
       for (const stop of stops.splice(0).toReversed()) {
         await stop().catch((error: unknown) => options.progress(asError(error).message));
       }
+      notes.finish();
     },
   };
 }
@@ -97,6 +106,11 @@ interface Server {
   readonly part: Part;
   readonly context: PartContext;
   running: RunningPart;
+}
+
+function note(notes: RunFile, { part, running: { pid, startTime, ports } }: Server): void {
+  const since = new Date().toISOString();
+  notes.put({ name: part.name, kind: 'part', pid, startTime, command: part.name, since, ports });
 }
 
 async function startPart(part: Part, options: TestServerOptions, stops: (() => Promise<void>)[]): Promise<Server> {
