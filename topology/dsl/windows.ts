@@ -53,9 +53,12 @@ export function tumbling(options: { readonly size: Duration; readonly grace: Dur
   return hopping({ size: options.size, advance: options.size, grace: options.grace });
 }
 
+/** Clocks have gone back by an hour mostly, by two (Newfoundland 1988), and by a day (Alaska 1867). */
+const LONGEST_CHANGE_MS = 24 * HOUR_MS;
+
 /** Calendar days of an IANA time zone: 23 or 25 hours long when the clocks change. TopologyError SLC_TOPOLOGY_WINDOW for an unknown zone. */
 export function calendarDay(options: CalendarOptions): Windows {
-  return calendar(options, 'day', 25 * HOUR_MS, dayStart, nextDay);
+  return calendar(options, 'day', 24 * HOUR_MS + LONGEST_CHANGE_MS, dayStart, nextDay);
 }
 
 /**
@@ -63,7 +66,7 @@ export function calendarDay(options: CalendarOptions): Windows {
  * change. TopologyError SLC_TOPOLOGY_WINDOW for an unknown zone.
  */
 export function calendarMonth(options: CalendarOptions): Windows {
-  return calendar(options, 'month', (31 * 24 + 1) * HOUR_MS, monthStart, nextMonth);
+  return calendar(options, 'month', 31 * 24 * HOUR_MS + LONGEST_CHANGE_MS, monthStart, nextMonth);
 }
 
 /** `timeZone` as in 'Europe/Berlin'; `grace` is event time. */

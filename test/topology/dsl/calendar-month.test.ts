@@ -74,6 +74,19 @@ const ZONES = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu', 'Au
 const BACK_ACROSS_MIDNIGHT = ['America/St_Johns', 'America/Asuncion', 'America/Havana'];
 const INSTANTS = 1_500;
 
+test('sizeMs is the longest window that there is', () => {
+  const longest = [
+    ['America/St_Johns', '1988-10-15T12:00:00Z', 31 * 24 + 2],
+    ['America/Juneau', '1867-10-15T12:00:00Z', 32 * 24],
+  ] as const;
+  for (const [timeZone, instant, hours] of longest) {
+    const windows = calendarMonth({ timeZone, grace: '0s' });
+    const [start, end] = windowOf(windows, at(instant));
+    assert.equal((end - start) / HOUR, hours, timeZone);
+    assert.ok(end - start <= windows.sizeMs, timeZone);
+  }
+});
+
 test('random instants: months and days follow one another without a gap, and hold one local date', (t) => {
   const { random, seed } = randomOf('calendar');
   t.diagnostic(`SLUICE_SEED=${seed}, ${INSTANTS} instants`);
