@@ -57,15 +57,18 @@ async function install() {
   rmSync(stampFile, { force: true });
   // Scripts and development packages are needed whatever the user's npm leaves out elsewhere: one links Node, `npm test` needs the others.
   const flags = ['--include=dev', '--ignore-scripts=false', '--no-fund', '--no-audit', '--loglevel=error'];
-  const child = spawn('npm', ['ci', '--prefer-offline', ...flags], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-  // npm outlives a launcher that is killed: the next one waits for it.
-  const npmFile = join(installers, String(child.pid));
-  if (child.pid !== undefined) writeFileSync(npmFile, '');
+  let npmFile = '';
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-OUTPUT_CHARS)));
-  }
-  const { code, interrupted } = await ended(child)
+  const { code, interrupted } = await runToEnd(() => {
+    const child = spawn('npm', ['ci', '--prefer-offline', ...flags], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    // npm outlives a launcher that is killed: the next one waits for it.
+    npmFile = join(installers, String(child.pid));
+    if (child.pid !== undefined) writeFileSync(npmFile, '');
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-OUTPUT_CHARS)));
+    }
+    return child;
+  })
     .catch((error) => {
       process.stderr.write('\n');
       throw new Error(`npm cannot be started: ${error.message}`);
@@ -129,23 +132,25 @@ function isInstalling(pid) {
 async function run() {
   const args = ['--disable-warning=ExperimentalWarning', join(root, 'bin', 'main.ts'), ...process.argv.slice(2)];
   const path = [dirname(nodeFile()), process.env.PATH].filter(Boolean).join(delimiter);
-  const child = spawn(nodeFile(), args, { stdio: 'inherit', env: { ...process.env, PATH: path } });
-  const { code } = await ended(child);
+  const options = { stdio: 'inherit', env: { ...process.env, PATH: path } };
+  const { code } = await runToEnd(() => spawn(nodeFile(), args, options));
   return code;
 }
 
 /**
- * Waits for the end of a child, however often this process is told to end: the child decides when it is over. A terminal tells the child
+ * Starts a child and waits for its end, however often this process is told to end: the child decides when it is over. A terminal tells the child
  * too; that the two are one is for the child to see (bin/main.ts).
  */
-function ended(child) {
+function runToEnd(start) {
   return new Promise((resolve, reject) => {
     let interrupted = false;
+    // Before the child is there: else a signal that comes as soon as it runs would end this process and leave the child.
     const forward = (signal) => {
       interrupted = true;
       child.kill(signal);
     };
     for (const signal of FORWARDED) process.on(signal, forward);
+    const child = start();
     const end = () => {
       for (const signal of FORWARDED) process.removeListener(signal, forward);
     };
