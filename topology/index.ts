@@ -60,6 +60,7 @@ export type {
   TopicSpec,
 } from './runtime/kafka-client.ts';
 export { ledgerTopicOf } from './runtime/ledger-reader.ts';
+export { sinkDeadLetterTopicOf } from './runtime/sink-dead-letters.ts';
 export {
   createSinkRunner,
   DEFAULT_SINK_LIMITS,

@@ -1,18 +1,22 @@
 /** Role `sluice verify`: is every row of silver and gold what bronze demands? */
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import { buildTopology, ConfigError, createKafkaClient } from '#topology';
+import { buildTopology, ConfigError, createKafkaClient, sinkDeadLetterTopicOf } from '#topology';
 import { schemas } from '#schemas';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
+import { readLake } from '../../connectors/parquet/index.ts';
 import { isRightLetters, reportLetters, verifyDeadLetters } from '../../dev/verify/dead-letters.ts';
+import type { LakeView } from '../../dev/verify/lake.ts';
 import { isRight, report } from '../../dev/verify/report.ts';
 import { verifyTables } from '../../dev/verify/verify.ts';
 import { shopStages } from '../../processors/index.ts';
+import { lakeStageOf, lakeTopics } from '../../processors/sinks/lake.ts';
 import { required } from '../environment.ts';
 
-export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--manifest FILE]
+export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--lake FOLDER] [--manifest FILE]
   Waits until stages and sinks have caught up, then compares every row of silver and gold in Kafka (SLUICE_KAFKA, SLUICE_REGISTRY) and
   PostgreSQL (SLUICE_POSTGRES) with what SQL over bronze says. Stop the producers before; the stages and sinks must run.
+  --lake FOLDER (SLUICE_LAKE): bronze is read from the Parquet files there, and every row of every topic of the lake is compared with the topic.
   --manifest: the simulator's; then the dead letters of app events must be exactly the events that it spoiled, each with its reason.
   Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.`;
 
@@ -25,6 +29,7 @@ export async function run(args: string[]): Promise<number> {
       app: { type: 'string', default: 'shop' },
       'min-rows': { type: 'string', default: String(MIN_ROWS) },
       timeout: { type: 'string', default: '120' },
+      lake: { type: 'string', default: process.env['SLUICE_LAKE'] ?? '' },
       manifest: { type: 'string' },
     },
   });
@@ -43,6 +48,7 @@ export async function run(args: string[]): Promise<number> {
       schemas,
       topology: buildTopology(shopStages, { app: values.app }),
       postgres,
+      lake: lakeOf(values.lake),
       timeoutMs,
       progress: (text) => process.stderr.write(`verify: ${text}\n`),
     });
@@ -56,6 +62,16 @@ export async function run(args: string[]): Promise<number> {
   } finally {
     await client.close().catch(() => undefined);
   }
+}
+
+/** None without a folder. */
+function lakeOf(root: string): LakeView | undefined {
+  if (root === '') return undefined;
+  return {
+    topics: Object.values(lakeTopics).flat(),
+    deadLetters: Object.keys(lakeTopics).map((tier) => sinkDeadLetterTopicOf(lakeStageOf(tier))),
+    read: (topic) => readLake(root, topic),
+  };
 }
 
 function wholeNumber(option: string, text: string): number {

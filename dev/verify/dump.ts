@@ -88,12 +88,11 @@ export async function freeze(admin: KafkaAdmin, app: string): Promise<Frozen> {
   return { bronze, outputs: ranges.filter((range) => !bronzeTopics.has(range.topic)), ledger };
 }
 
-/** Reads bronze and the pins into the oracles' database. A record that does not decode is none of theirs: its offset exists, no more. */
+/** Reads bronze into the oracles' database. A record that does not decode is none of theirs: its offset exists, no more. */
 export async function dumpBronze(options: DumpOptions, frozen: Frozen, into: OracleDatabase): Promise<number> {
+  let undecodable = 0;
   const serdes = new Map<string, TopicSerdes>();
   for (const topic of BRONZE_TOPICS) serdes.set(topic, await openSerdes(options, topic));
-  let undecodable = 0;
-  for (const range of frozen.bronze) into.appendEnd(range);
   await readTopics(options.client, frozen.bronze, options.deadline, (at, cursor) => {
     const decoded = decode(serdes.get(at.topic), cursor);
     if (decoded instanceof Promise) return decoded;
@@ -101,13 +100,18 @@ export async function dumpBronze(options: DumpOptions, frozen: Frozen, into: Ora
     else into.append({ ...at, offset: BigInt(cursor.offset), timestamp: cursor.timestamp, ...decoded });
     return undefined;
   });
+  return undecodable;
+}
+
+/** Where the logs of bronze ended, and the pins up to there. */
+export async function dumpClocks(options: DumpOptions, frozen: Frozen, into: OracleDatabase): Promise<void> {
+  for (const range of frozen.bronze) into.appendEnd(range);
   const bronze: readonly string[] = BRONZE_TOPICS;
   await readTopics(options.client, frozen.ledger, options.deadline, (_, cursor) => {
     const record = parseLedgerRecord(cursor.keyBytes(), cursor.valueBytes());
     if (record?.kind === 'pin' && bronze.includes(record.topic)) into.appendPin(record);
     return undefined;
   });
-  return undecodable;
 }
 
 /** Reads silver and gold. Throws what the serde throws when a record does not decode: the engine wrote it. */
@@ -155,12 +159,14 @@ function tableReader(table: VerifiedTable, columns: readonly string[], serdes: T
   };
 }
 
-interface TopicSerdes {
+/** How a topic's bytes are read. */
+export interface TopicSerdes {
   readonly key: Serde<unknown>;
   readonly value: Serde<unknown>;
 }
 
-async function openSerdes({ serdes, schemas }: DumpOptions, topic: string): Promise<TopicSerdes> {
+/** The serdes of a topic, to read. SluiceError SLC_VERIFY_TOPIC when no schema is known. */
+export async function openSerdes({ serdes, schemas }: DumpOptions, topic: string): Promise<TopicSerdes> {
   const use = { write: false };
   const keySchema = schemas[`${topic}-key`];
   const valueSchema = schemas[topic];
@@ -172,7 +178,7 @@ async function openSerdes({ serdes, schemas }: DumpOptions, topic: string): Prom
 }
 
 /** Key and value; a promise when a schema must come first; undefined when the bytes are not what they should be. */
-function decode(
+export function decode(
   serdes: TopicSerdes | undefined,
   cursor: RecordCursor,
 ): { key: unknown; value: unknown } | Promise<void> | undefined {

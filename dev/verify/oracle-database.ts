@@ -76,6 +76,11 @@ export class OracleDatabase {
     return database;
   }
 
+  /** For those who have records in another form: they insert into `record` of input.sql, before run(). */
+  get connection(): DuckDBConnection {
+    return this.#connection;
+  }
+
   append(record: BronzeRecord): void {
     const to = this.#records;
     appendPosition(to, record, record.offset);

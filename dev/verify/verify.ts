@@ -9,11 +9,13 @@ import {
   type Topology,
 } from '#topology';
 import { type Comparison, compareCount, compareRows } from './compare.ts';
-import { dumpBronze, type DumpOptions, dumpOutputs, type Frozen, freeze, type Outputs } from './dump.ts';
+import { dumpBronze, dumpClocks, type DumpOptions, dumpOutputs, type Frozen, freeze, type Outputs } from './dump.ts';
+import { Lake, type LakeView } from './lake.ts';
 import { OracleDatabase } from './oracle-database.ts';
 import { AppProgress } from './progress.ts';
-import { idOf } from './read-topics.ts';
+import { idOf, rangesOf } from './read-topics.ts';
 import {
+  BRONZE_TOPICS,
   columnsOf,
   type Definitions,
   type RecordDefinition,
@@ -31,6 +33,8 @@ export interface VerifyOptions {
   readonly topology: Topology;
   /** postgres://user:password@host:port/database. */
   readonly postgres: string;
+  /** With it the oracles read bronze from there, and every row of it is compared with its topic. */
+  readonly lake?: LakeView | undefined;
   /** For all of it, ms. */
   readonly timeoutMs: number;
   /** What it does or waits for, for people; called when that changes. */
@@ -40,10 +44,12 @@ export interface VerifyOptions {
 /** What came of one table, where it was read. */
 export interface TableResult {
   readonly table: string;
-  readonly place: 'Kafka' | 'PostgreSQL';
+  readonly place: 'Kafka' | 'PostgreSQL' | 'lake';
   readonly rows: Comparison;
   /** Records in `<table>.late`; absent where there is no such topic, or for the warehouse. */
   readonly late: Comparison | undefined;
+  /** Of the lake: records that its sink's dead letters hold instead. */
+  readonly dead?: number;
 }
 
 const POLL_MS = 300;
@@ -69,16 +75,18 @@ class Verification {
   readonly #deadline: number;
   readonly #dump: DumpOptions;
   readonly #definitions: Definitions;
+  readonly #lake: Lake | undefined;
   #said = '';
 
   constructor(options: VerifyOptions, admin: KafkaAdmin) {
-    const { client, serdes, schemas, topology, postgres, timeoutMs } = options;
+    const { client, serdes, schemas, topology, postgres, lake, timeoutMs } = options;
     this.#options = options;
     this.#admin = admin;
     this.#progress = new AppProgress(client, admin, topology);
     this.#warehouse = new Warehouse(postgres);
     this.#deadline = Date.now() + timeoutMs;
     this.#dump = { client, serdes, schemas, app: topology.app, deadline: this.#deadline };
+    this.#lake = lake === undefined ? undefined : new Lake(lake, this.#dump);
     this.#definitions = Object.fromEntries(
       VERIFIED_TABLES.map(({ name }) => [name, (schemas[name]?.definition ?? { fields: [] }) as RecordDefinition]),
     );
@@ -101,9 +109,7 @@ class Verification {
   async #compareOnce(frozen: Frozen): Promise<TableResult[] | undefined> {
     const database = await OracleDatabase.open();
     try {
-      this.#say('reading bronze and the ledger');
-      const undecodable = await dumpBronze(this.#dump, frozen, database);
-      if (undecodable > 0) this.#say(`${undecodable} records of bronze do not decode; no table may hold them`);
+      await this.#readBronze(frozen, database);
       this.#say('running the oracles');
       await database.run();
       const wanted = promisesOf(await database.watermarks());
@@ -115,10 +121,35 @@ class Verification {
       this.#say('reading silver and gold');
       const outputs = await dumpOutputs(this.#dump, settled, this.#definitions);
       await this.#until(() => this.#warehouse.behind(this.#options.topology.app, lastOffsets(outputs)));
-      return await this.#results(database, outputs);
+      return [...(await this.#results(database, outputs)), ...(await this.#lakeResults())];
     } finally {
       database.close();
     }
+  }
+
+  async #readBronze(frozen: Frozen, into: OracleDatabase): Promise<void> {
+    const lake = this.#lake;
+    if (lake === undefined) {
+      this.#say('reading bronze and the ledger');
+      const undecodable = await dumpBronze(this.#dump, frozen, into);
+      if (undecodable > 0) this.#say(`${undecodable} records of bronze do not decode; no table may hold them`);
+    } else {
+      await this.#until(() => lake.behind(frozen.bronze));
+      this.#say('reading bronze from the lake, and the ledger');
+      await lake.load(BRONZE_TOPICS, into);
+    }
+    await dumpClocks(this.#dump, frozen, into);
+  }
+
+  /** The ends are taken now: silver and gold are complete, and topics that no stage reads may still grow. */
+  async #lakeResults(): Promise<TableResult[]> {
+    const lake = this.#lake;
+    if (lake === undefined) return [];
+    const ranges = await rangesOf(this.#admin, lake.topics);
+    await this.#until(() => lake.behind(ranges));
+    const dead = await rangesOf(this.#admin, lake.deadLetters);
+    const results = await lake.compare(ranges, dead, (text) => this.#say(text));
+    return results.map(({ topic, ...rest }) => ({ table: topic, place: 'lake', late: undefined, ...rest }));
   }
 
   #again(): undefined {

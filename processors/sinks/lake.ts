@@ -8,7 +8,10 @@ export const lakeTopics = {
   gold: Object.values(topics.gold),
 } as const;
 
+/** Name of the stage that carries a tier. */
+export const lakeStageOf = (tier: string): string => `lake-${tier}`;
+
 /** The sink stages that carry them there: one per tier, so that no tier waits for another's topics. */
 export function lakeSinks(sink: Sink): SinkStage[] {
-  return Object.entries(lakeTopics).map(([tier, topics]) => ({ name: `lake-${tier}`, topics, sink }));
+  return Object.entries(lakeTopics).map(([tier, topics]) => ({ name: lakeStageOf(tier), topics, sink }));
 }

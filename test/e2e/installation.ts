@@ -55,6 +55,8 @@ export class Installation {
       SLUICE_REGISTRY: address('REGISTRY'),
       SLUICE_MYSQL: new URL('/shop', address('MYSQL')).href,
       SLUICE_POSTGRES: address('POSTGRES'),
+      // Of sinks and of verify: the oracles read bronze from it.
+      SLUICE_LAKE: join(folder, 'lake'),
       SLUICE_COLLECTOR_PORT: port,
       SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
       SLUICE_CLOCK: 'sender',
