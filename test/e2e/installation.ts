@@ -74,6 +74,11 @@ export class Installation {
     return role;
   }
 
+  /** The folder of the lake. */
+  get lake(): string {
+    return join(this.#folder, 'lake');
+  }
+
   /** What the simulator has sent. */
   get manifest(): string {
     return join(this.#folder, 'simulator', 'manifest.ndjson');

@@ -1,8 +1,10 @@
 /**
- * The whole way on real parts, with a kill -9 of the topology in the middle of a transaction: MySQL and events -> Kafka -> stages -> PostgreSQL, then
- * every row of every table against its oracle.
+ * The whole way on real parts, with a kill -9 of the topology in the middle of a transaction, and of the sinks in the middle of their writes: MySQL and
+ * events -> Kafka -> stages -> PostgreSQL and the lake, then every row of every table against its oracle over the lake, and of the lake against its topics.
  */
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { RecordCursor, type TopicPartition } from '#topology';
 import { Installation } from './installation.ts';
@@ -72,6 +74,30 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
     return records;
   }
 
+  /** Files of the lake that are just being written. */
+  async function beingWritten(): Promise<number> {
+    const names = await readdir(shop.lake, { recursive: true }).catch(() => []);
+    return names.filter((name) => name.endsWith('.tmp')).length;
+  }
+
+  /** Files that no entry of a log has ever named. */
+  async function neverCommitted(): Promise<string[]> {
+    const names = await readdir(shop.lake, { recursive: true });
+    const entries = names.filter((name) => name.endsWith('.json'));
+    const logs = (await Promise.all(entries.map((name) => readFile(join(shop.lake, name), 'utf8')))).join();
+    return names.filter((name) => /\.(parquet|tmp)$/.test(name) && !logs.includes(basename(name)));
+  }
+
+  /** Kills the sinks while files of the lake lie there uncommitted and PostgreSQL has rows to come; what they left behind. */
+  async function killInWrite(sinks: RoleProcess): Promise<string[]> {
+    await until('a file of the lake that is being written, and rows on their way to PostgreSQL', 30_000, async () => {
+      const lag = sinks.stats.sinks?.find(({ name }) => name === 'warehouse')?.lagRecords ?? 0;
+      return lag > 0 && (await beingWritten()) > 0;
+    });
+    await sinks.kill();
+    return await neverCommitted();
+  }
+
   /** Kills the topology while a transaction is open; the successor's fencing aborts it. */
   async function killInTransaction(run: RoleProcess): Promise<bigint> {
     await until('an open transaction', 30_000, async () => (await open()).length > 0);
@@ -85,10 +111,14 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
     assert.equal(prepared.code, 0, prepared.output);
     const sources = shop.role('sources');
     let run = shop.role('run');
-    const sinks = shop.role('sinks');
+    let sinks = shop.role('sinks');
     await Promise.all([sources.ready(), run.ready(), sinks.ready()]);
     const simulate = shop.role('simulate', SIMULATION);
     const progress = async (): Promise<number> => Number(await positionSum()) / EVENTS;
+    await until('a fifth of the events', 120_000, async () => (await progress()) > 0.2);
+    const left = await killInWrite(sinks);
+    assert.ok(left.length > 0, 'nothing was being written to the lake when the sinks were killed');
+    sinks = shop.role('sinks');
     await until('a third of the events', 120_000, async () => (await progress()) > 0.3);
 
     const killedAt: bigint[] = [];
@@ -115,7 +145,7 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
 
     const verified = await runRole(
       'verify',
-      ['--min-rows', '20', '--timeout', '150', '--manifest', shop.manifest],
+      ['--min-rows', '20', '--timeout', '150', '--lake', shop.lake, '--manifest', shop.manifest],
       shop.env,
     );
     process.stderr.write(`${verified.output}\n`);
@@ -127,8 +157,9 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
       assert.ok(percent >= 20 && percent <= 80, `killed when ${percent} % of the input was committed`);
     }
     const where = `${aborted.topic}-${aborted.partition}`;
+    assert.match(verified.output, /bronze\.app\.pageviews +lake/, 'the lake was not verified');
     process.stderr.write(
-      `${killedAt.length} kills, aborted records in ${where}, ${restored} changelog records restored\n`,
+      `sinks killed with ${left.length} files of the lake uncommitted\n${killedAt.length} kills, aborted records in ${where}, ${restored} changelog records restored\n`,
     );
     for (const role of [sources, run, sinks]) assert.ok(role.running, `${role.name} has ended`);
   });

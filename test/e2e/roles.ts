@@ -14,6 +14,7 @@ export interface RoleStats {
   readonly commits?: number;
   readonly slots?: readonly number[];
   readonly stages?: readonly { readonly name: string; readonly records: number }[];
+  readonly sinks?: readonly { readonly name: string; readonly rows: number; readonly lagRecords: number }[];
   readonly events?: number;
   readonly changes?: number;
 }

@@ -1,6 +1,9 @@
 /** The stages and the warehouse sink on real Kafka and PostgreSQL, over bronze topics by seed: verify finds nothing wrong, and finds what is broken. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Client } from 'pg';
 import { pino } from 'pino';
@@ -15,6 +18,8 @@ import {
   type KafkaClient,
   partitionFor,
   type Schema,
+  type Sink,
+  sinkDeadLetterTopicOf,
   type SinkRunner,
   SluiceError,
   startStreamApp,
@@ -23,11 +28,14 @@ import {
 } from '#topology';
 import { schemas } from '#schemas';
 import { testSerdes } from '../../../connectors/avro/testing.ts';
+import { createParquetSink, readLake } from '../../../connectors/parquet/index.ts';
 import { createPostgresSink } from '../../../connectors/postgres/sink.ts';
+import type { LakeView } from '../../../dev/verify/lake.ts';
 import { isRight, report } from '../../../dev/verify/report.ts';
 import { VERIFIED_TABLES } from '../../../dev/verify/tables.ts';
 import { type TableResult, verifyTables } from '../../../dev/verify/verify.ts';
 import { shopStages } from '../../../processors/index.ts';
+import { lakeSinks, lakeTopics } from '../../../processors/sinks/lake.ts';
 import { warehouseSink, warehouseTopics } from '../../../processors/sinks/warehouse.ts';
 import type { BronzeRecord } from '../../../dev/verify/oracle-database.ts';
 import { DAY, makeDump, START } from '../../oracles/synthetic.ts';
@@ -40,6 +48,7 @@ if (brokers === undefined || postgres === undefined) {
 
 const PARTITIONS = 6;
 const DEADLINE_MS = 90_000;
+const LAKE_TOPICS = Object.values(lakeTopics).flat();
 const all = schemas as Readonly<Record<string, Schema<unknown>>>;
 
 describe('verify', () => {
@@ -53,7 +62,9 @@ describe('verify', () => {
   let client: KafkaClient;
   let admin: KafkaAdmin;
   let app: StreamApp;
-  let sinks: SinkRunner;
+  let sinks: readonly SinkRunner[] = [];
+  let lake: Sink;
+  let root: string;
 
   before(async () => {
     console.error(`verify: seed ${seed} (SLUICE_SEED=${seed} repeats it)`);
@@ -77,25 +88,46 @@ describe('verify', () => {
       },
       logger,
     });
-    sinks = createSinkRunner({ client, app: topology.app, stage: warehouseSink(sink), serdes, logger });
-    await sinks.start();
+    root = await mkdtemp(join(tmpdir(), 'sluice-verify-'));
+    // Topics that only sources write.
+    await admin.ensureTopics(LAKE_TOPICS.map(({ name }) => ({ name, partitions: PARTITIONS, config: {} })));
+    lake = createParquetSink({
+      root,
+      topics: LAKE_TOPICS.map(({ name }) => name),
+      schemaFor: (topic) => ({ schema: all[topic]?.definition, key: all[`${topic}-key`]?.definition ?? 'text' }),
+      logger,
+    });
+    sinks = [warehouseSink(sink), ...lakeSinks(lake)].map((stage) =>
+      createSinkRunner({ client, app: topology.app, stage, serdes, logger }),
+    );
+    await Promise.all(sinks.map((each) => each.start()));
+  });
+
+  /** The lake as it is, or with something wrong in it. */
+  const viewOf = (read: LakeView['read'] = (topic) => readLake(root, topic)): LakeView => ({
+    topics: LAKE_TOPICS,
+    deadLetters: lakeSinks(lake).map(({ name }) => sinkDeadLetterTopicOf(name)),
+    read,
   });
 
   after(async () => {
-    await Promise.all([app?.stop(), sinks?.stop()]);
-    const mine = (await admin.listTopics()).filter((topic) => /^(bronze|silver|gold|shop-)/.test(topic));
+    await Promise.all([app?.stop(), ...sinks.map((each) => each.stop())]);
+    await lake?.close();
+    const mine = (await admin.listTopics()).filter((topic) => /^(bronze|silver|gold|shop-|sink\.)/.test(topic));
     await admin.deleteTopics(mine);
     await client.close();
     await execute(postgres, `drop database if exists ${database} with (force)`);
+    await rm(root, { recursive: true, force: true });
   });
 
-  async function verify(): Promise<TableResult[]> {
+  async function verify(view?: LakeView): Promise<TableResult[]> {
     const results = await verifyTables({
       client,
       serdes,
       schemas: all,
       topology,
       postgres: url.href,
+      lake: view,
       timeoutMs: DEADLINE_MS,
       progress: (text) => console.error(text),
     });
@@ -113,6 +145,51 @@ describe('verify', () => {
     assert.ok(
       results.every((result) => !isRight(result, 1_000_000)),
       'too few rows are no success',
+    );
+  });
+
+  test('the same over the lake, every row of which is compared with its topic', async () => {
+    const results = await verify(viewOf());
+    assert.deepEqual(wrong(results), []);
+    assert.equal(results.length, VERIFIED_TABLES.length + warehouseTopics.length + LAKE_TOPICS.length);
+    const dead = results.filter((result) => (result.dead ?? 0) > 0).map(({ table, dead }) => [table, dead]);
+    assert.deepEqual(dead, [['bronze.app.registrations', 1]], 'what is no Avro is in the dead letters of the lake');
+    const rows = results.find(({ table, place }) => place === 'lake' && table === 'bronze.app.registrations')?.rows;
+    assert.ok((rows?.rows ?? 0) > 0);
+  });
+
+  test('files that are missing in the lake are missed in their topic and in what is computed from it; those that count twice too', async () => {
+    const without = await verify(
+      viewOf(async (topic) => {
+        const view = await readLake(root, topic);
+        if (topic === 'bronze.shop.purchases') return view.map((each) => ({ ...each, files: [] }));
+        return topic === 'gold.top_selling_items'
+          ? view.map((each) => ({ ...each, files: each.files.slice(1) }))
+          : view;
+      }),
+    );
+    const bad = wrong(without);
+    for (const each of [
+      'silver.purchases_enriched in Kafka',
+      'gold.sales_perf_24h in PostgreSQL',
+      'bronze.shop.purchases in lake',
+      'gold.top_selling_items in lake',
+    ]) {
+      assert.ok(bad.includes(each), `${each} is not among ${bad.join()}`);
+    }
+    assert.ok(!bad.includes('bronze.shop.users in lake'));
+    const twice = await verify(
+      viewOf(async (topic) => {
+        const view = await readLake(root, topic);
+        return topic === 'silver.items'
+          ? view.map((each) => ({ ...each, files: [...each.files, ...each.files] }))
+          : view;
+      }),
+    );
+    assert.deepEqual(wrong(twice), ['silver.items in lake']);
+    assert.match(
+      twice.find(({ place, table }) => place === 'lake' && table === 'silver.items')?.rows.examples[0] ?? '',
+      /^twice /,
     );
   });
 
@@ -144,6 +221,31 @@ describe('verify', () => {
         [0, 0, 1],
       ],
     );
+  });
+
+  test('a lake that has not caught up is waited for, then named', async () => {
+    const view = viewOf(async (topic) =>
+      (await readLake(root, topic)).map((each) => ({
+        ...each,
+        nextOffset: topic.endsWith('users') ? 1n : each.nextOffset,
+      })),
+    );
+    const answer = verifyTables({
+      client,
+      serdes,
+      schemas: all,
+      topology,
+      postgres: url.href,
+      lake: view,
+      timeoutMs: 3_000,
+      progress: () => undefined,
+    });
+    await assert.rejects(answer, (error) => {
+      assert.ok(error instanceof SluiceError);
+      assert.equal(error.code, 'SLC_VERIFY_DEADLINE');
+      assert.match(error.message, /the lake is behind in bronze\.shop\.users-\d at 1 of \d+/);
+      return true;
+    });
   });
 
   test('stages that have not caught up are waited for, then named', async () => {
