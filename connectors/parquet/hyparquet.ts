@@ -1,4 +1,5 @@
 /** Files by hyparquet-writer, compressed with zstd, and read back without loss to be merged. */
+import { open } from 'node:fs/promises';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { parquetMetadataAsync, parquetRead, type SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
@@ -115,6 +116,9 @@ function restore(type: ColumnType, value: unknown): unknown {
       return Array.from(value as Iterable<unknown>, (each) => restore(type.element.type, each));
     case 'map':
       return new Map(Object.entries(value).map(([key, each]) => [key, restore(type.value.type, each)]));
+    case 'long':
+      // From a file of an older schema, in which it was an int.
+      return typeof value === 'number' ? BigInt(value) : value;
     default:
       return value;
   }
@@ -127,7 +131,29 @@ function physical(element: SchemaElement): SchemaElement {
   return kept ? { ...rest, converted_type: converted } : rest;
 }
 
-/** The rows of a file that `columns` were written to, in parts of at most `size` rows. */
+/** What a file says of itself, by name. Reads its end only. */
+export async function readMetadata(path: string): Promise<Map<string, string>> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const { key_value_metadata: pairs = [] } = await parquetMetadataAsync({
+      byteLength: size,
+      async slice(start, end = size) {
+        const bytes = new Uint8Array(end - start);
+        await file.read(bytes, 0, bytes.length, start);
+        return bytes.buffer;
+      },
+    });
+    return new Map(pairs.map(({ key, value }) => [key, value ?? ''] as const));
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The rows of a file in parts of at most `size` rows, by `columns`: those that were written, or those of a later schema that goes with it
+ * (compatible.ts). What the file lacks is null.
+ */
 export async function* readRowGroups(
   file: Uint8Array,
   columns: readonly Column[],

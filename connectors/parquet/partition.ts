@@ -10,6 +10,7 @@ import {
   TaskMigratedError,
 } from '#topology';
 import { CommitLog, type LakeFile, type LogChange, type LogState } from './commit-log.ts';
+import { checkFiles } from './compatible.ts';
 import { fileCode, fileError, makeFolder, putFile, syncFolder } from './durable.ts';
 import { encodeFile, encodeRecords, filePath, hourFolder, type HourRows, type LakeTable, logFolder } from './table.ts';
 
@@ -26,7 +27,7 @@ export interface ClaimOptions {
 const CLAIM_ATTEMPTS = 200;
 const PARALLEL_FILES = 4;
 
-/** Takes a partition over: from the entry that it writes on, the former owner's next entry is not the next any more. */
+/** Takes a partition over, if its files and those of the table's schema go together: from the entry that it writes on, the former owner's next entry is not the next any more. */
 export async function claimPartition(options: ClaimOptions): Promise<LakePartition> {
   const { table, partition, owner } = options;
   const log = new CommitLog(logFolder(table.folder, partition));
@@ -36,6 +37,7 @@ export async function claimPartition(options: ClaimOptions): Promise<LakePartiti
     for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt += 1) {
       // From where the last attempt was: reading all again takes longer than a busy owner takes for its next entry.
       state = await log.read(state);
+      await checkFiles(table, state.files.values());
       const claimed = await log.append(state, {
         kind: 'claim',
         epoch: state.version + 1,

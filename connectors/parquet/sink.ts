@@ -49,7 +49,7 @@ const RETENTION_MS = 600_000;
  * Rows and position are one entry of that log, and whoever creates the next entry has won, so a crash at any moment leaves neither a hole nor
  * a row twice. What `write` resolved for is on disk (fsync). Small files of an hour are merged in the background, an entry of the log too.
  *
- * Errors: RetriableError SLC_PARQUET_AWAY, ConnectorError SLC_PARQUET_ACCESS and SLC_PARQUET_LOG, SinkRecordError SLC_RECORD_PARQUET,
+ * Errors: RetriableError SLC_PARQUET_AWAY, ConnectorError SLC_PARQUET_ACCESS, SLC_PARQUET_LOG and SLC_PARQUET_SCHEMA, SinkRecordError SLC_RECORD_PARQUET,
  * TaskMigratedError SLC_TASK_MIGRATED; ConfigError SLC_CONFIG_PARQUET from this function itself.
  */
 export function createParquetSink(options: ParquetSinkOptions): Sink {

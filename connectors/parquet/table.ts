@@ -39,7 +39,11 @@ export function tableOf(
 ): LakeTable {
   const columns = columnsOf(topic, source.schema, source.key);
   format.check(topic, columns);
-  const metadata = { 'sluice.topic': topic, 'avro.schema': JSON.stringify(source.schema) };
+  const metadata = {
+    'sluice.topic': topic,
+    'avro.schema': JSON.stringify(source.schema),
+    'avro.key': JSON.stringify(source.key),
+  };
   const schema = createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 12);
   return { topic, folder: join(root, topic), columns, schema, format, metadata };
 }
