@@ -29,6 +29,7 @@ export { count } from './operators/count.ts';
 export { dedupe, type DedupeOptions } from './operators/dedupe.ts';
 export { keyBy } from './operators/key-by.ts';
 export { mapValues } from './operators/map-values.ts';
+export { reduce } from './operators/reduce.ts';
 export { sorted, type SortedOptions } from './operators/sorted.ts';
 export { sum } from './operators/sum.ts';
 export { topN, type TopNOptions } from './operators/top-n.ts';
@@ -84,6 +85,7 @@ export {
 } from './runtime/topic-config.ts';
 export { type KeyFormat, type Schema, type Serde, type SerdeFactory, textSerde } from './serde.ts';
 export { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from './time/ledger-records.ts';
+export { type TimePolicy, type TimePolicyName } from './time/time-policy.ts';
 export { isTimeHeader, TIME_HEADER, watermarkOf } from './time/time-header.ts';
 export {
   DEFAULT_PARTITIONS,

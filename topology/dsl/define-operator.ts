@@ -5,6 +5,7 @@ import { makeStore } from '../state/make-store.ts';
 import type { StateStore } from '../state/store.ts';
 import { originCoordinate } from '../time/coordinate.ts';
 import type { RecordTime } from '../time/record-time.ts';
+import { timePolicy } from '../time/time-policy.ts';
 import { type GraphNode, unwindowed } from './graph.ts';
 import type { CreateProcessor, NodeContext, NodeSpec } from './node.ts';
 import { scope } from './scope.ts';
@@ -71,6 +72,8 @@ function runPlain<I, O>(source: Observable<I>, { spec, create }: OperatorDefinit
       },
       store: <S extends StateStore>(name: string): S =>
         storeIn(stores, windows === undefined ? unwindowed(spec) : spec, name) as S,
+      policy: timePolicy('watermark'),
+      arrive: () => watermark,
       watermark: () => watermark,
       watermarkOf: () => watermark,
       get time() {

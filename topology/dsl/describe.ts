@@ -1,14 +1,14 @@
 import type { GraphNode } from './graph.ts';
+import type { TimePolicyName } from '../time/time-policy.ts';
 import type { SubTopology } from './topology.ts';
 
 /** The topology as text, one node a line. */
-export function describeText(subs: readonly SubTopology[]): string {
-  return [...Map.groupBy(subs, (sub) => sub.stage)]
-    .flatMap(([stage, own]) => [
-      `stage ${stage}`,
-      ...own.flatMap((sub) => [`  sub-topology ${sub.id} (${sub.partitions} tasks)`, ...nodeLines(sub)]),
-    ])
-    .join('\n');
+export function describeText(subs: readonly SubTopology[], time: TimePolicyName): string {
+  const stages = [...Map.groupBy(subs, (sub) => sub.stage)].flatMap(([stage, own]) => [
+    `stage ${stage}`,
+    ...own.flatMap((sub) => [`  sub-topology ${sub.id} (${sub.partitions} tasks)`, ...nodeLines(sub)]),
+  ]);
+  return [...(time === 'watermark' ? [] : [`time ${time}`]), ...stages].join('\n');
 }
 
 function nodeLines(sub: SubTopology): string[] {

@@ -63,7 +63,7 @@ export class Graph {
       }
       if (entry.spec.keyed === true && needsRepartition(node)) node = this.#repartition(node, nameBehind(entries, i));
       if (entry.spec.keyed === true) guardKeys(node);
-      const spec = node.spec.windows === undefined ? this.#withoutWindow(entry.spec) : entry.spec;
+      const spec = node.spec.windows === undefined ? unwindowed(entry.spec) : entry.spec;
       node = this.add(spec, [node, ...entry.tables], { create: entry.create });
       i++;
     }
@@ -84,17 +84,6 @@ export class Graph {
     if (entry.spec.aggregates !== true) {
       throw this.#error('SLC_STAGE_WINDOW', `windowedBy() is followed by ${entry.spec.kind}(), not by an aggregation`);
     }
-  }
-
-  #withoutWindow(spec: NodeSpec): NodeSpec {
-    if (spec.aggregates === true && spec.ordered === true) {
-      throw this.#error(
-        'SLC_STAGE_ORDER',
-        `${spec.kind}() without a window folds records in the order in which they happen to come`,
-        'put windowedBy() before it, or say { commutative: true } when the order does not matter',
-      );
-    }
-    return unwindowed(spec);
   }
 
   #segment(parent: GraphNode, run: readonly RxEntry[]): GraphNode {

@@ -6,6 +6,7 @@
 import type { AnyRecord } from '../record.ts';
 import type { StateStore, StoreSpec } from '../state/store.ts';
 import type { RecordTime } from '../time/record-time.ts';
+import type { TimePolicy } from '../time/time-policy.ts';
 import type { Windows } from './windows.ts';
 
 /** What a stateful node does with results: every change of a key, or once per closed window. */
@@ -47,9 +48,18 @@ export interface NodeContext {
   readonly windows: Windows | undefined;
   /** The node's store, or that of a table it reads. */
   store<S extends StateStore>(name: string): S;
-  /** Minimum over the output watermarks of the node's parents: event time is complete up to here. -Infinity at first; never goes back. */
+  readonly policy: TimePolicy;
+  /**
+   * Takes the record being processed in and gives the time (ms) that decides whether it is late: its origin watermark; under stream-time the largest
+   * timestamp that the node has taken, this record's included. Call it once per record, after what is dropped by definition has gone.
+   */
+  arrive(record: AnyRecord): number;
+  /**
+   * Event time is complete up to here, ms: the minimum over the output watermarks of the node's parents; under stream-time the largest timestamp that
+   * the node has taken. -Infinity at first; never goes back.
+   */
   watermark(): number;
-  /** Output watermark of the n-th parent (joins). */
+  /** Output watermark of the n-th parent (joins); under stream-time there is but one clock. */
   watermarkOf(parent: number): number;
   /** Time of the record being processed. Only valid inside process(); keep a copy (`keep()`) of what outlives it. */
   readonly time: RecordTime;
@@ -75,14 +85,20 @@ export interface LateDetail {
 export interface Processor<I> {
   /** One input. `parent` = which parent it comes from (0 unless the node has several). All that is emitted for it is emitted when this returns. */
   process(input: I, parent: number): void;
-  /** The minimum of the parents' output watermarks has moved to `watermark`. May emit (emitAt). Called after everything that the parents emitted. */
+  /**
+   * The minimum of the parents' output watermarks has moved to `watermark`. May emit (emitAt). Called after everything that the parents emitted; under
+   * stream-time after each record that the node has processed.
+   */
   advance?(watermark: number): void;
   /**
    * The promise that all this node will ever emit from now on has an origin watermark >= the result (TIME.md rule 7); asked after advance().
    * Absent: the input watermark itself.
    */
   outputWatermark?(): number;
-  /** Before each commit: emits what was held back only to be coalesced (updates of a key that changed several times). */
+  /**
+   * Before each commit: emits what was held back only to be coalesced (updates of a key that changed several times). Under stream-time after each record,
+   * before advance(): every update leaves.
+   */
   flush?(): void;
 }
 

@@ -1,17 +1,28 @@
 import { TopologyError } from '../errors.ts';
 import { type GraphNode, isTable } from './graph.ts';
+import type { TimePolicyName } from '../time/time-policy.ts';
 import type { Stage } from './stage.ts';
 import type { SubTopology } from './topology.ts';
 
 /** What can only be seen with all stages in hand. Adds every problem that it finds. */
-export function checkTopology(stages: readonly Stage[], subs: readonly SubTopology[], problems: TopologyError[]): void {
+export function checkTopology(
+  { stages, subs, time }: { stages: readonly Stage[]; subs: readonly SubTopology[]; time: TimePolicyName },
+  problems: TopologyError[],
+): void {
   checkNames(stages, subs, problems);
   checkWriters(subs, problems);
   for (const { nodes } of subs) for (const node of nodes) checkKeyFormat(node, problems);
+  // What follows keeps results independent of the order in which records come: stream-time promises no such thing.
+  if (time === 'stream-time') return;
   const updates = updatesTopics(subs);
   for (const { nodes } of subs) for (const node of nodes) checkUpdates(node, updates, problems);
   const written = new Set(subs.flatMap(({ sinks }) => sinks.map(({ topic }) => topic.name)));
-  for (const { nodes } of subs) for (const node of nodes) checkLogOrder(node, written, problems);
+  for (const { nodes } of subs) {
+    for (const node of nodes) {
+      checkLogOrder(node, written, problems);
+      checkFoldOrder(node, written, problems);
+    }
+  }
 }
 
 function checkNames(stages: readonly Stage[], subs: readonly SubTopology[], problems: TopologyError[]): void {
@@ -112,6 +123,23 @@ function checkLogOrder(node: GraphNode, written: ReadonlySet<string>, problems: 
       'SLC_TOPOLOGY_ORDER',
       `${node.stage}: ${node.name} takes the order of its input, but behind a keyBy(), a merge() or another stage each run has another one`,
       { hint: 'put sorted() before it' },
+    ),
+  );
+}
+
+/** The same for a fold that is not commutative and has no window, at whose close it could put its records in order. */
+function checkFoldOrder(node: GraphNode, written: ReadonlySet<string>, problems: TopologyError[]): void {
+  const [stream] = node.parents;
+  const { spec } = node;
+  if (spec.aggregates !== true || spec.ordered !== true || stream === undefined) return;
+  if (stream.spec.windows !== undefined || hasOneOrder(stream, written)) return;
+  problems.push(
+    new TopologyError(
+      'SLC_STAGE_ORDER',
+      `${node.stage}: ${spec.kind}() without a window folds records in the order in which they happen to come`,
+      {
+        hint: 'put windowedBy() or sorted() before it, or say { commutative: true } when the order does not matter',
+      },
     ),
   );
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { TopologyError } from '../errors.ts';
 import type { StoreSpec } from '../state/store.ts';
+import type { TimePolicyName } from '../time/time-policy.ts';
 import { describeText, toMermaid } from './describe.ts';
 import type { AnyTopic, GraphNode, InternalTopic } from './graph.ts';
 import type { Stage } from './stage.ts';
@@ -42,6 +43,7 @@ export interface Changelog {
 /** A whole application. */
 export interface Topology {
   readonly app: string;
+  readonly time: TimePolicyName;
   /** Upstream before downstream. */
   readonly stages: readonly Stage[];
   readonly subTopologies: readonly SubTopology[];
@@ -56,16 +58,23 @@ export interface Topology {
   toMermaid(): string;
 }
 
-/** Cuts the stages into sub-topologies and checks them. Throws one TopologyError that lists all problems (its code is that of the first). */
-export function buildTopology(stages: readonly Stage[], options: { readonly app: string }): Topology {
-  const { app } = options;
+/**
+ * Cuts the stages into sub-topologies and checks them. Throws one TopologyError that lists all problems (its code is that of the first). `time`: the
+ * policy that decides what is late and when windows close, by default 'watermark'; 'stream-time' is Kafka Streams', whose results depend on the order in
+ * which partitions happen to be read.
+ */
+export function buildTopology(
+  stages: readonly Stage[],
+  options: { readonly app: string; readonly time?: TimePolicyName },
+): Topology {
+  const { app, time = 'watermark' } = options;
   const problems: TopologyError[] = [];
   const ordered = orderStages(stages, problems);
   const subTopologies: SubTopology[] = [];
   for (const stage of ordered) {
     for (const sub of cutStage(stage, app, problems)) subTopologies.push({ ...sub, id: subTopologies.length });
   }
-  checkTopology(ordered, subTopologies, problems);
+  checkTopology({ stages: ordered, subs: subTopologies, time }, problems);
   const [first] = problems;
   if (first !== undefined) {
     const text = problems
@@ -83,17 +92,18 @@ export function buildTopology(stages: readonly Stage[], options: { readonly app:
       partitions: sub.partitions,
     })),
   );
-  const json = toJson(app, subTopologies);
+  const json = toJson(app, time, subTopologies);
   const epoch = createHash('sha256').update(JSON.stringify(json)).digest('hex').slice(0, 12);
   return {
     app,
+    time,
     stages: ordered,
     subTopologies,
     internalTopics,
     changelogs,
     writers: writersOf(subTopologies),
     epoch,
-    describe: () => describeText(subTopologies),
+    describe: () => describeText(subTopologies, time),
     toJSON: () => json,
     toMermaid: () => toMermaid(subTopologies),
   };
@@ -142,7 +152,7 @@ function writersOf(subs: readonly SubTopology[]): Map<string, { stage: string; p
   return writers;
 }
 
-function toJson(app: string, subs: readonly SubTopology[]): unknown {
+function toJson(app: string, time: TimePolicyName, subs: readonly SubTopology[]): unknown {
   const nodeJson = ({ name, spec, parents, topic }: GraphNode): unknown => ({
     name,
     kind: spec.kind,
@@ -154,6 +164,7 @@ function toJson(app: string, subs: readonly SubTopology[]): unknown {
   });
   return {
     app,
+    ...(time === 'watermark' ? {} : { time }),
     subTopologies: subs.map(({ id, stage, partitions, nodes }) => ({
       id,
       stage,

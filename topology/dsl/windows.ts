@@ -13,7 +13,7 @@ export interface Windows {
   readonly sizeMs: number;
   /** How long after its end a window still takes records, ms of event time. */
   readonly graceMs: number;
-  /** Appends start and end of every window that holds the timestamp, the latest window first. */
+  /** Appends start and end of every window that holds the timestamp, the earliest window first. */
   windowsOf(timestamp: number, bounds: number[]): void;
 }
 
@@ -41,7 +41,8 @@ export function hopping(options: {
     sizeMs,
     graceMs: parseDuration(options.grace),
     windowsOf: (timestamp, bounds) => {
-      for (let start = Math.floor(timestamp / advanceMs) * advanceMs; start > timestamp - sizeMs; start -= advanceMs) {
+      const first = (Math.floor((timestamp - sizeMs) / advanceMs) + 1) * advanceMs;
+      for (let start = first; start <= timestamp; start += advanceMs) {
         bounds.push(start, start + sizeMs);
       }
     },

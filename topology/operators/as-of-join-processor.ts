@@ -43,7 +43,7 @@ class AsOfJoin implements Processor<AnyRecord> {
 
   process(record: AnyRecord, parent: number): void {
     const grace = parent === TABLE ? this.#options.tableGraceMs : this.#options.graceMs;
-    const latenessMs = this.#context.time.originWatermark - (record.timestamp + grace);
+    const latenessMs = this.#context.arrive(record) - (record.timestamp + grace);
     if (latenessMs > 0) {
       const reason =
         parent === TABLE ? 'table row after the table was complete' : 'record after the stream was complete';

@@ -37,7 +37,7 @@ export function dedupe<K, V>(options: DedupeOptions<K, V>): OperatorFunction<Str
         process: (record) => {
           if (record.key === null || record.key === undefined) return context.dropped(record, 'null key');
           if (record.value === null || record.value === undefined) return context.dropped(record, 'null value');
-          const latenessMs = context.time.originWatermark - (record.timestamp + withinMs);
+          const latenessMs = context.arrive(record) - (record.timestamp + withinMs);
           if (latenessMs > 0) return context.late(record, { reason: 'record after its horizon', latenessMs });
           const id = identity(record.key, options.by(record));
           if (seen.near(id, record.timestamp, withinMs)) return;

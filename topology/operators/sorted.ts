@@ -33,7 +33,7 @@ function sorter<K, V>(context: NodeContext, buffer: MemoryBufferStore, graceMs: 
   return {
     process: (record) => {
       if (record.key === null || record.key === undefined) return context.dropped(record, 'null key');
-      const latenessMs = context.time.originWatermark - (record.timestamp + graceMs);
+      const latenessMs = context.arrive(record) - (record.timestamp + graceMs);
       if (latenessMs > 0) return context.late(record, { reason: 'record after the stream was complete', latenessMs });
       const { key, value, timestamp } = record;
       buffer.add({ key, value, timestamp, ...keepTime(context.time) });

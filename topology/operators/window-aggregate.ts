@@ -48,14 +48,18 @@ class WindowAggregate implements Processor<WindowedInput> {
   process(input: WindowedInput): void {
     const { record } = input;
     if (record.key === null || record.key === undefined) return this.#context.dropped(record, 'null key');
-    if (record.value === null || record.value === undefined) return this.#context.dropped(record, 'null value');
-    const ow = this.#context.time.originWatermark;
+    const { policy } = this.#context;
+    // Kafka Streams counts them in windows, and only there.
+    if (policy.isCanonical && (record.value === null || record.value === undefined))
+      return this.#context.dropped(record, 'null value');
+    const ow = this.#context.arrive(record);
     const grace = this.#windows.graceMs;
     this.#bounds.length = 0;
     this.#windows.windowsOf(record.timestamp, this.#bounds);
     for (let i = 0; i < this.#bounds.length; i += 2) {
       const start = this.#bounds[i] ?? 0;
       const end = this.#bounds[i + 1] ?? 0;
+      if (start < 0 && !policy.isCanonical) continue; // Kafka Streams has no window before the epoch
       if (ow >= end + grace) {
         const latenessMs = ow - (end + grace) + 1;
         this.#context.late(record, { reason: 'window closed', latenessMs, windowStart: start, windowEnd: end });
@@ -71,14 +75,19 @@ class WindowAggregate implements Processor<WindowedInput> {
     }
   }
 
+  get #foldsAtOnce(): boolean {
+    return this.#options.commutative || !this.#context.policy.isCanonical;
+  }
+
   #add(record: StreamRecord<unknown, unknown>, start: number, end: number): void {
-    const { init, add, commutative } = this.#options;
+    const { init, add } = this.#options;
+    const folds = this.#foldsAtOnce;
     const known = this.#store.get(record.key, start, end);
     const { time } = this.#context;
     // Folded before anything is stored: a record that fails leaves no trace, not even an empty window.
-    const before = known === undefined && commutative ? init() : known?.accumulator;
-    const accumulator = commutative ? add(before as never, record.value as never, record) : null;
-    const entry = known ?? this.#store.add(record.key, start, end, accumulator, !commutative);
+    const before = folds ? (known?.accumulator ?? init()) : null;
+    const accumulator = folds ? add(before as never, record.value as never, record) : null;
+    const entry = known ?? this.#store.add(record.key, start, end, accumulator, !folds);
     entry.accumulator = accumulator;
     entry.contributors?.push([record.timestamp, time.coordinate.toString('base64'), record.value]);
     if (record.timestamp > entry.timestamp) entry.timestamp = record.timestamp;
@@ -111,7 +120,8 @@ class WindowAggregate implements Processor<WindowedInput> {
       const time = { originWatermark: last, coordinate: Buffer.from(coordinate, 'base64') };
       this.#context.failed({ key: entry.key, value, timestamp }, time, error);
     });
-    if (this.#options.emit === 'final' && folded !== undefined) this.#emit(entry, folded.result, last, last);
+    if (this.#options.emit !== 'final' || folded === undefined) return;
+    this.#emit(entry, folded.result, this.#context.policy.resultTimestamp(last, entry.timestamp), last);
   }
 
   outputWatermark(): number {

@@ -1,12 +1,11 @@
 /** Rebuilds the stores of a slot's tasks from their changelogs, before the first record (DESIGN section 5). */
 import { RecordCursor } from '../record-batch.ts';
-import type { StateStore } from '../state/store.ts';
 import type { KafkaAdmin, KafkaClient } from './kafka-client.ts';
 
-/** A store and the topic that holds its changes. */
+/** What takes the changes that a topic holds. */
 export interface Restorable {
   readonly topic: string;
-  readonly store: StateStore;
+  restore(key: Uint8Array, value: Uint8Array | null): void;
 }
 
 const POLL_MS = 250;
@@ -25,11 +24,12 @@ export async function restoreStores(
   const partitions = stores.map(({ topic }) => ({ topic, partition }));
   if (partitions.length === 0) return 0;
   const ends = await admin.offsets(partitions, { committed: true });
-  const waiting = new Map<string, { readonly store: StateStore; readonly end: bigint }>();
+  const waiting = new Map<string, { readonly store: Restorable; readonly end: bigint }>();
   const reader = await client.reader({ committed: true, maxBytes: 32 * 2 ** 20, maxBytesPerPartition: 4 * 2 ** 20 });
   let restored = 0;
   try {
-    for (const [i, { topic, store }] of stores.entries()) {
+    for (const [i, store] of stores.entries()) {
+      const { topic } = store;
       const { start, end } = ends[i] ?? { start: 0n, end: 0n };
       if (end <= start) continue;
       waiting.set(topic, { store, end });

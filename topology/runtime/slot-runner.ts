@@ -167,7 +167,10 @@ export class SlotRunner implements PromiseListener {
       return positions.get(topic) ?? { offset: 0n, clock: -Infinity };
     });
     const stores = tasks.flatMap((task) =>
-      [...task.stores.values()].map((store) => ({ store, topic: wiring.names.changelogs.get(store.name) ?? '' })),
+      [...task.stores.keys()].map((name) => ({
+        topic: wiring.names.changelogs.get(name) ?? '',
+        restore: (key: Uint8Array, value: Uint8Array | null) => task.restore(name, key, value),
+      })),
     );
     this.restored = await restoreStores(client, admin, this.partition, stores, this.#abort.signal);
     const [end] = await admin.offsets([{ topic: ledgerTopicOf(app), partition: 0 }], { committed: true });
@@ -185,7 +188,7 @@ export class SlotRunner implements PromiseListener {
       collector,
       said,
       written: endsByTopic(written, ends),
-      options: { tickMs, idleAfterMs },
+      options: { tickMs, idleAfterMs, time: wiring.topology.time },
     });
     ledger.listen(this);
     for (const input of inputs) reader.seek(input.tp, input.position);

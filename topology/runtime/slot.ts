@@ -5,6 +5,7 @@
 import { NotReadyError } from '../errors.ts';
 import { encodePin, encodePromise, type LedgerBytes, type Pin, type WriterPromise } from '../time/ledger-records.ts';
 import { CurrentTime } from '../time/record-time.ts';
+import type { TimePolicyName } from '../time/time-policy.ts';
 import type { CommittedOffset, FetchedRecords, SendResult } from './kafka-client.ts';
 import type { HintView } from './hints.ts';
 import { readRecord } from './read-record.ts';
@@ -16,6 +17,8 @@ import type { Task } from './task.ts';
 export interface SlotOptions {
   /** A promise or a hint moves in steps of this, ms of event time. */
   readonly tickMs: number;
+  /** By default 'watermark'. */
+  readonly time?: TimePolicyName;
   /** A hint writer silent for this long no longer counts, ms of wall clock. */
   readonly idleAfterMs: number;
 }
@@ -139,6 +142,7 @@ export class Slot {
 
   /** Live: a hint becomes a pin at the slot's position (TIME.md rule 3). Returns whether a clock moved. */
   takeHints(hints: HintView, now: number): boolean {
+    if (this.#options.time === 'stream-time') return false; // nobody's idleness moves it
     let moved = false;
     for (const input of this.inputs) {
       if (input.clock === undefined || input.hasRecord) continue;
@@ -194,6 +198,7 @@ export class Slot {
 
   /** TIME.md rule 13: a slot pins its own clock once per event hour. It changes nothing; a replay may start there. */
   #pinHours(): void {
+    if (this.#options.time === 'stream-time') return;
     for (const input of this.inputs) {
       if (input.clock === undefined) continue;
       const hour = Math.floor(input.clock.watermark / EVENT_HOUR_MS);

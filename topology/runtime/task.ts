@@ -10,6 +10,8 @@ import type { AnyRecord } from '../record.ts';
 import type { RecordCursor } from '../record-batch.ts';
 import type { ChangelogEntry, StateStore } from '../state/store.ts';
 import type { RecordTime } from '../time/record-time.ts';
+import { StreamClock } from '../time/stream-clock.ts';
+import { type TimePolicy, timePolicy, type TimePolicyName } from '../time/time-policy.ts';
 import type { RecordCollector } from './record-collector.ts';
 import type { SlotInput } from './slot-input.ts';
 import type { TaskOutput } from './task-output.ts';
@@ -22,6 +24,8 @@ interface RunningNode {
   /** Watermark of its input and of its output, ms. */
   input: number;
   output: number;
+  /** Under stream-time: the largest timestamp that it has taken. */
+  readonly clock: StreamClock;
 }
 
 /** What a task counts, for people. */
@@ -42,21 +46,40 @@ export class Task {
   readonly #sources = new Map<string, RunningNode[]>();
   readonly #output: TaskOutput;
   readonly #partition: number;
+  readonly #policy: TimePolicy;
+  /** Of the nodes that have a store, by its name. */
+  readonly #clocks = new Map<string, StreamClock>();
   #time: RecordTime | undefined;
   #cursor: RecordCursor | undefined;
   #sourceTopic = '';
 
-  constructor(sub: SubTopology, partition: number, output: TaskOutput, makeStore: (name: string) => StateStore) {
+  constructor(
+    sub: SubTopology,
+    partition: number,
+    output: TaskOutput,
+    options: { readonly time: TimePolicyName; readonly makeStore: (name: string) => StateStore },
+  ) {
     this.sub = sub;
     this.stage = sub.stage;
     this.name = `${sub.stage}/${partition}`;
     this.#partition = partition;
     this.#output = output;
-    for (const spec of sub.stores) this.stores.set(spec.name, makeStore(spec.name));
+    this.#policy = timePolicy(options.time);
+    for (const spec of sub.stores) this.stores.set(spec.name, options.makeStore(spec.name));
     const running = new Map<GraphNode, RunningNode>();
     for (const node of sub.nodes) {
       const parents = node.parents.flatMap((parent) => running.get(parent) ?? []);
-      const each: RunningNode = { node, children: [], parents, processor: IDLE, input: -Infinity, output: -Infinity };
+      const clock = new StreamClock();
+      if (node.spec.store !== undefined) this.#clocks.set(node.spec.store.name, clock);
+      const each: RunningNode = {
+        node,
+        children: [],
+        parents,
+        processor: IDLE,
+        input: -Infinity,
+        output: -Infinity,
+        clock,
+      };
       for (const [index, parent] of node.parents.entries())
         running.get(parent)?.children.push({ at: each, parent: index });
       running.set(node, each);
@@ -82,8 +105,9 @@ export class Task {
     this.#cursor = undefined;
   }
 
-  /** `watermarkOf` gives the watermark of a source topic in this slot, ms. Goes down in topological order. */
+  /** `watermarkOf` gives the watermark of a source topic in this slot, ms. Goes down in topological order. Stream time moves with the records alone. */
   advance(watermarkOf: (topic: string) => number): void {
+    if (!this.#isByWatermark) return;
     for (const each of this.#nodes) {
       let input = Infinity;
       if (each.parents.length === 0) input = watermarkOf(each.node.topic?.name ?? '');
@@ -115,10 +139,16 @@ export class Task {
     return Math.min(Infinity, ...this.#nodes.filter((each) => each.parents.length === 0).map((each) => each.output));
   }
 
+  /** One changelog record of a store, or of the clock that is kept with it; only before the first record. */
+  restore(store: string, key: Uint8Array, value: Uint8Array | null): void {
+    if (this.#clocks.get(store)?.restore(key, value) !== true) this.stores.get(store)?.restore(key, value);
+  }
+
   takeChangelog(collector: RecordCollector): void {
     for (const store of this.stores.values()) {
       const topic = this.#output.changelogOf(store.name);
-      for (const change of this.#changesOf(store)) collector.add(topic, this.#partition, change);
+      const clock = this.#clocks.get(store.name)?.takeChanges() ?? [];
+      for (const change of [...this.#changesOf(store), ...clock]) collector.add(topic, this.#partition, change);
     }
   }
 
@@ -167,6 +197,14 @@ export class Task {
       if (isFatal(error)) throw error;
       this.#failed(each.node, record, this.#now(), error);
     }
+    if (!this.#isByWatermark) this.#settle(each);
+  }
+
+  /** Stream time: what the record changed leaves at once, and what it closed. */
+  #settle(each: RunningNode): void {
+    each.input = each.clock.now;
+    each.processor.flush?.();
+    each.processor.advance?.(each.input);
   }
 
   #failed(node: GraphNode, record: AnyRecord, time: RecordTime, error: unknown): void {
@@ -177,6 +215,10 @@ export class Task {
         : new RecordError('SLC_RECORD_PROCESS', `${this.stage} / ${node.name}: ${messageOf(error)}`, { cause: error });
     if (this.#cursor === undefined) this.#output.deadLetterRecord(this.stage, record, time, failure);
     else this.#output.deadLetter(this.stage, this.#sourceTopic, this.#cursor, failure);
+  }
+
+  get #isByWatermark(): boolean {
+    return this.#policy.name === 'watermark';
   }
 
   #now(): RecordTime {
@@ -198,8 +240,10 @@ export class Task {
         if (store === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `${node.name} has no store ${name}`);
         return store as S;
       },
-      watermark: () => each.input,
-      watermarkOf: (parent) => each.parents[parent]?.output ?? -Infinity,
+      policy: this.#policy,
+      arrive: (record) => (this.#isByWatermark ? this.#now().originWatermark : each.clock.observe(record.timestamp)),
+      watermark: () => (this.#isByWatermark ? each.input : each.clock.now),
+      watermarkOf: (parent) => (this.#isByWatermark ? (each.parents[parent]?.output ?? -Infinity) : each.clock.now),
       get time() {
         return now();
       },

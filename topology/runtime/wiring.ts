@@ -5,7 +5,7 @@ import { InvariantError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
 import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
 import { makeStore } from '../state/make-store.ts';
-import type { StoreSpec } from '../state/store.ts';
+import type { StateStore, StoreSpec } from '../state/store.ts';
 import { asBuffer, decodeValue, encodeValue } from '../state/value-codec.ts';
 import { RecordCollector } from './record-collector.ts';
 import { type SourceTopic, SlotInput } from './slot-input.ts';
@@ -81,7 +81,10 @@ export function makeSlotParts(
   const collector = new RecordCollector();
   const output = new TaskOutput(collector, wiring.names, partition);
   const subs = wiring.topology.subTopologies.filter((sub) => partition < sub.partitions);
-  const tasks = subs.map((sub) => new Task(sub, partition, output, (name) => makeStore(specOf(sub.stores, name))));
+  const tasks = subs.map((sub) => {
+    const makeOwn = (name: string): StateStore => makeStore(specOf(sub.stores, name));
+    return new Task(sub, partition, output, { time: wiring.topology.time, makeStore: makeOwn });
+  });
   const topics = new Set(subs.flatMap((sub) => sub.sources.map((source) => source.topic.name)));
   const inputs = [...topics].map((name) => {
     const source = wiring.sources.get(name);

@@ -11,9 +11,11 @@ import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
 import type { StateStore } from '../state/store.ts';
 import { asBuffer, decodeValue } from '../state/value-codec.ts';
 import { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from '../time/ledger-records.ts';
+import type { TimePolicyName } from '../time/time-policy.ts';
 import { isTimeHeader, TIME_HEADER, watermarkOf } from '../time/time-header.ts';
 import type { Topic } from '../topic.ts';
 import { Slot } from '../runtime/slot.ts';
+import type { Task, TaskCounts } from '../runtime/task.ts';
 import { deadLetterTopicOf, lateTopicOf } from '../runtime/task-output.ts';
 import { endsByTopic, makeSlotParts, numberedNames, wire, type Wiring, writtenPartitions } from '../runtime/wiring.ts';
 import { HintView } from '../runtime/hints.ts';
@@ -31,6 +33,8 @@ export interface TestDriverOptions {
   /** A replay: clocks move by these pins and no others; hints are ignored. */
   readonly pins?: readonly Pin[];
   readonly tickMs?: number;
+  /** As for `buildTopology`. */
+  readonly time?: TimePolicyName;
 }
 
 /** What a test puts in. Without `partition` the key decides, as in Kafka. */
@@ -88,7 +92,7 @@ export class TopologyTestDriver {
 
   /** Builds the topology; rejects with TopologyError as `buildTopology` does. */
   static async create(options: TestDriverOptions): Promise<TopologyTestDriver> {
-    const topology = buildTopology(options.stages, { app: options.app ?? 'test' });
+    const topology = buildTopology(options.stages, { app: options.app ?? 'test', time: options.time ?? 'watermark' });
     const wiring = await wire(topology, options.serdes, numberedNames(topology));
     return new TopologyTestDriver(topology, wiring, options);
   }
@@ -180,6 +184,18 @@ export class TopologyTestDriver {
         .map(({ cursor }) => ({ code: text(cursor.header('code')), reason: text(cursor.header('reason')) }))
         .toArray(),
     );
+  }
+
+  /** What the tasks have counted since their slots last began: all that Kafka Streams counts as dropped is `late` + `dropped`. */
+  counts(): TaskCounts {
+    const all: TaskCounts = { records: 0, late: 0, dropped: 0, deadLetters: 0 };
+    for (const { counts } of [...this.#slots.values()].flatMap(({ slot }) => slot.tasks)) {
+      all.records += counts.records;
+      all.late += counts.late;
+      all.dropped += counts.dropped;
+      all.deadLetters += counts.deadLetters;
+    }
+    return all;
   }
 
   /** A store of the task of one partition, as it stands. */
@@ -287,13 +303,13 @@ export class TopologyTestDriver {
     const { tasks, inputs, collector } = makeSlotParts(this.#wiring, partition, (topic) => {
       return this.#offsets.get(`${topic}|${partition}`) ?? start;
     });
-    for (const task of tasks) for (const store of task.stores.values()) this.#restore(store, partition);
+    for (const task of tasks) for (const name of task.stores.keys()) this.#restore(task, name, partition);
     const said = new Map<string, WriterPromise>();
     const mine = new Set(tasks.map((task) => task.name));
     for (const record of this.#ledger) {
       if (record.kind === 'promise' && mine.has(record.writer)) said.set(`${record.writer}|${record.topic}`, record);
     }
-    const options = { tickMs: this.#options.tickMs ?? 1, idleAfterMs: 60_000 };
+    const options = { tickMs: this.#options.tickMs ?? 1, idleAfterMs: 60_000, time: this.topology.time };
     const partitions = writtenPartitions(this.#wiring);
     const ends = partitions.map(({ topic, partition: p }) => this.#log(topic, p));
     const slot = new Slot({
@@ -311,9 +327,11 @@ export class TopologyTestDriver {
     return running;
   }
 
-  #restore(store: StateStore, partition: number): void {
-    const topic = this.#wiring.names.changelogs.get(store.name) ?? '';
-    for (const { key, value } of this.#log(topic, partition).records()) if (key !== null) store.restore(key, value);
+  #restore(task: Task, store: string, partition: number): void {
+    const topic = this.#wiring.names.changelogs.get(store) ?? '';
+    for (const { key, value } of this.#log(topic, partition).records()) {
+      if (key !== null) task.restore(store, key, value);
+    }
   }
 
   #log(topic: string, partition: number): MemoryLog {
