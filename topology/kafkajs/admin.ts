@@ -6,6 +6,7 @@ import type { CommittedOffset, KafkaAdmin, TopicSpec } from '../runtime/kafka-cl
 import { again, ClusterConnection, leadersOf } from './connection.ts';
 import { asPort } from './errors.ts';
 import type { Cluster } from './load.ts';
+import { logSizes } from './log-sizes.ts';
 
 const METADATA_ATTEMPTS = 50;
 const METADATA_MS = 100;
@@ -93,6 +94,29 @@ export class KafkajsAdmin implements KafkaAdmin {
           listOffsets(cluster, partitions, LATEST, committed),
         ]);
         return partitions.map((tp) => ({ start: known(starts, tp), end: known(ends, tp) }));
+      }),
+    );
+  }
+
+  async offsetsAt(partitions: readonly TopicPartition[], timestamp: number): Promise<(bigint | undefined)[]> {
+    if (partitions.length === 0) return [];
+    return await again(() =>
+      this.#connection.use('asking for the offsets of a time', topicsOf(partitions), async (cluster) => {
+        const found = await listOffsets(cluster, partitions, Math.max(0, Math.floor(timestamp)), false);
+        return partitions.map((tp) => {
+          const offset = known(found, tp);
+          return offset === NO_OFFSET ? undefined : offset;
+        });
+      }),
+    );
+  }
+
+  async sizes(partitions: readonly TopicPartition[]): Promise<(number | undefined)[]> {
+    if (partitions.length === 0) return [];
+    return await again(() =>
+      this.#connection.use('asking for sizes', topicsOf(partitions), async (cluster) => {
+        const found = await logSizes(cluster, partitions);
+        return partitions.map(({ topic, partition }) => found.get(`${topic}/${partition}`));
       }),
     );
   }

@@ -23,6 +23,10 @@ export interface Broker {
     request: object,
   ): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
   deleteRecords(request: object): Promise<unknown>;
+  /** For requests that kafkajs has no method for (kafkajs/src/network/connection.js, send). */
+  readonly connectionPool: {
+    send<T>(exchange: { readonly request: object; readonly response: object }): Promise<T>;
+  };
   offsetFetch(request: object): Promise<{
     responses: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[];
   }>;

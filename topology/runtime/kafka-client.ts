@@ -34,6 +34,10 @@ export interface KafkaAdmin {
     partitions: readonly TopicPartition[],
     options: { readonly committed: boolean },
   ): Promise<{ start: bigint; end: bigint }[]>;
+  /** Per partition the first offset whose timestamp is at least `timestamp` (ms); undefined when there is none. In the order asked. */
+  offsetsAt(partitions: readonly TopicPartition[], timestamp: number): Promise<(bigint | undefined)[]>;
+  /** What each partition takes on the disk of its leader, bytes; undefined when the broker does not tell. In the order asked. */
+  sizes(partitions: readonly TopicPartition[]): Promise<(number | undefined)[]>;
   /** Committed offsets of a group; partitions without one are absent. Read after fencing, or a pending transaction may hide the newest. */
   committedOffsets(group: string, partitions: readonly TopicPartition[]): Promise<CommittedOffset[]>;
   /** Deletes records before the offset of each partition (never compacts). */

@@ -132,6 +132,9 @@ export class FakeKafka {
         asked(() =>
           partitions.map((tp) => ({ start: this.partition(tp).start, end: this.partition(tp).end(committed) })),
         ),
+      offsetsAt: (partitions, timestamp) =>
+        asked(() => partitions.map((tp) => this.partition(tp).firstSince(timestamp))),
+      sizes: (partitions) => asked(() => partitions.map((tp) => this.partition(tp).sizeBytes)),
       committedOffsets: (group, partitions) =>
         asked(() =>
           partitions.flatMap(({ topic, partition }) => this.#offsets.get(`${group}|${topic}|${partition}`) ?? []),

@@ -1,4 +1,4 @@
-import { BATCH_HEADER_BYTES, type BatchBuilder, parseFetched } from '../record-batch.ts';
+import { BATCH_HEADER_BYTES, type BatchBuilder, parseFetched, RecordCursor } from '../record-batch.ts';
 import { crc32c } from '../record-batch/crc32c.ts';
 import type { FetchedRecords } from '../runtime/kafka-client.ts';
 import type { TopicPartition } from '../record.ts';
@@ -33,6 +33,23 @@ export class FakePartition {
   end(committed: boolean): bigint {
     if (!committed || this.#open.size === 0) return this.#end;
     return [...this.#open.values()].reduce((a, b) => (a < b ? a : b));
+  }
+
+  get sizeBytes(): number {
+    return this.#log.reduce((sum, { bytes, last }) => (last < this.#start ? sum : sum + bytes.length), 0);
+  }
+
+  /** First offset whose timestamp (ms) is at least that, whatever became of its transaction, as Kafka answers. */
+  firstSince(timestamp: number): bigint | undefined {
+    const cursor = new RecordCursor();
+    for (const { bytes, last } of this.#log) {
+      if (last < this.#start) continue;
+      for (const batch of parseFetched(bytes, this.#start, []).batches) {
+        cursor.open(batch);
+        while (cursor.next()) if (cursor.timestamp >= timestamp) return BigInt(cursor.offset);
+      }
+    }
+    return undefined;
   }
 
   /** Appends a batch and returns its first offset. `producerId` -1n: no transaction. */

@@ -298,6 +298,20 @@ export function kafkaClientContract(name: string, makeClient: () => KafkaClient)
       await producer.close();
     });
 
+    test('the first offset of a time, and what partitions take on disk', async () => {
+      const topic = await newTopic(2);
+      const one = { topic, partition: 0 };
+      const empty = { topic, partition: 1 };
+      const producer = await client.producer();
+      const times = [5_000, 3_000, 9_000, 7_000];
+      await producer.send(times.map((at) => ready(one, [record('a', 'k', at)])));
+      await producer.close();
+      assert.deepEqual(await admin.offsetsAt([one, empty], 6_000), [2n, undefined]);
+      assert.deepEqual(await admin.offsetsAt([one], 9_001), [undefined]);
+      const [taken = 0, none] = await admin.sizes([one, empty]);
+      assert.ok(taken > 100 && taken < 1_000, `${taken} bytes`);
+      assert.equal(none, 0);
+    });
     test('a partition at its end is handed over once after a seek, an empty one too', async () => {
       const topic = await newTopic();
       const tp = { topic, partition: 0 };

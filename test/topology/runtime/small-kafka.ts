@@ -190,6 +190,8 @@ const no = (): never => {
 };
 const unused = {
   listTopics: no,
+  offsetsAt: no,
+  sizes: no,
   committedOffsets: no,
   deleteRecords: no,
   deleteTopics: no,
