@@ -84,9 +84,11 @@ export {
   topicSpec,
 } from './runtime/topic-config.ts';
 export { type KeyFormat, type Schema, type Serde, type SerdeFactory, textSerde } from './serde.ts';
+export { originPlaceOf } from './time/coordinate.ts';
 export { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from './time/ledger-records.ts';
 export { type TimePolicy, type TimePolicyName } from './time/time-policy.ts';
 export { isTimeHeader, TIME_HEADER, watermarkOf } from './time/time-header.ts';
+export { TopicWatermark } from './time/topic-watermark.ts';
 export {
   DEFAULT_PARTITIONS,
   type OriginClock,

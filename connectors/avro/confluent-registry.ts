@@ -25,6 +25,8 @@ const LEVEL = COMPATIBILITY.BACKWARD_TRANSITIVE;
 const STRONG_ENOUGH = [LEVEL, COMPATIBILITY.FULL_TRANSITIVE];
 
 /** Codes of Confluent's API that say "there is none", as opposed to a 404 of some proxy. */
+const UNKNOWN_SUBJECT = 40401;
+const UNKNOWN_VERSION = 40402;
 const UNKNOWN_SCHEMA = 40403;
 const NOT_CONFIGURED: readonly unknown[] = [40401, 40408];
 
@@ -79,6 +81,18 @@ export class ConfluentRegistry implements RegistryClient {
         return { problem: messageOf(error) };
       }
     }, `fetching schema ${id}`);
+  }
+
+  /** The newest schema of a subject; undefined when there is no such subject. */
+  async latest(subject: string): Promise<{ readonly id: number; readonly version: number } | undefined> {
+    return this.#retrying(async () => {
+      const path = `/subjects/${encodeURIComponent(subject)}/versions/latest`;
+      const { status, code, body } = await this.#request('GET', path);
+      if (status === 404 && (code === UNKNOWN_SUBJECT || code === UNKNOWN_VERSION)) return undefined;
+      const { id, version } = body;
+      if (status !== 200 || typeof id !== 'number' || typeof version !== 'number') throw statusError(status, body);
+      return { id, version };
+    }, `asking for ${subject}`);
   }
 
   /** The library gives only the status: a 404 of a proxy must not send records to the dead-letter topic. */

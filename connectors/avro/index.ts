@@ -3,6 +3,8 @@ import { type Clock, type SerdeFactory, systemClock } from '#topology';
 import { ConfluentRegistry } from './confluent-registry.ts';
 import { serdesOver } from './serdes.ts';
 
+export { type AvroViewer, createAvroViewer, type SubjectVersion, type ViewedValue } from './viewer.ts';
+
 /** Options of `createAvroSerdes`. */
 export interface AvroSerdesOptions {
   /** http(s)://[user:password@]host:port[/path] of anything that speaks Confluent's API. */

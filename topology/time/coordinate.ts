@@ -39,6 +39,16 @@ export function finalCoordinate(topicNumber: number, start: number, end: number,
   return bytes;
 }
 
+/** Where the record of a coordinate lies; undefined for a final, which is made of many. The topic number is its place in the roster's list. */
+export function originPlaceOf(
+  coordinate: Buffer,
+): { readonly topicNumber: number; readonly partition: number; readonly offset: bigint } | undefined {
+  if (coordinate.length < 12) return undefined;
+  const topicNumber = coordinate.readUInt16BE(0);
+  if ((topicNumber & FINAL_BIT) !== 0) return undefined;
+  return { topicNumber, partition: coordinate.readUInt16BE(2), offset: coordinate.readBigUInt64BE(4) };
+}
+
 /** Negative, zero or positive, as for Array.sort. */
 export function compareCoordinates(a: Coordinate, b: Coordinate): number {
   return Buffer.compare(a, b);

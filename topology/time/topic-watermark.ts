@@ -12,6 +12,7 @@ interface WriterState {
   waiting: { readonly m: number; readonly end: bigint }[];
 }
 
+/** The watermark of one partition of a derived topic as its reader sees it. Promises in, positions in; ms out. */
 export class TopicWatermark {
   readonly #partition: number;
   readonly #writers = new Map<string, WriterState>();
