@@ -88,15 +88,16 @@ export class Lake {
     }
   }
 
-  /** Every row of each topic against its committed records. Nothing in any topic is no success. */
+  /** Every row of each of the topics against its committed records. Nothing in any topic is no success. */
   async compare(
+    topics: readonly string[],
     ranges: readonly Range[],
     dead: readonly Range[],
     say: (text: string) => void,
   ): Promise<LakeTopicResult[]> {
     const refused = await this.#refused(dead);
     const results: LakeTopicResult[] = [];
-    for (const topic of this.topics) {
+    for (const topic of topics) {
       say(`comparing ${topic} with the lake`);
       results.push(await this.#compareTopic(topic, ranges, refused));
     }

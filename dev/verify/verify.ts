@@ -13,7 +13,7 @@ import { dumpBronze, dumpClocks, type DumpOptions, dumpOutputs, type Frozen, fre
 import { Lake, type LakeView } from './lake.ts';
 import { OracleDatabase } from './oracle-database.ts';
 import { AppProgress } from './progress.ts';
-import { idOf, rangesOf } from './read-topics.ts';
+import { idOf, type Range, rangesOf } from './read-topics.ts';
 import {
   BRONZE_TOPICS,
   columnsOf,
@@ -110,10 +110,14 @@ class Verification {
     const database = await OracleDatabase.open();
     try {
       await this.#readBronze(frozen, database);
+      const bronze = await this.#lakeResults(BRONZE_TOPICS, frozen.bronze);
       this.#say('running the oracles');
       await database.run();
-      const wanted = promisesOf(await database.watermarks());
-      await this.#until(() => this.#progress.promised(wanted, this.#deadline));
+      // Rows that the lake lacks may be those that hold the stages back: what the oracles expect of the rest may never come.
+      if (bronze.every(({ rows }) => rows.ok)) {
+        const wanted = promisesOf(await database.watermarks());
+        await this.#until(() => this.#progress.promised(wanted, this.#deadline));
+      }
       await this.#until(() => this.#progress.records());
       await this.#until(() => this.#progress.hints(this.#deadline));
       const settled = await freeze(this.#admin, this.#options.topology.app);
@@ -121,7 +125,8 @@ class Verification {
       this.#say('reading silver and gold');
       const outputs = await dumpOutputs(this.#dump, settled, this.#definitions);
       await this.#until(() => this.#warehouse.behind(this.#options.topology.app, lastOffsets(outputs)));
-      return [...(await this.#results(database, outputs)), ...(await this.#lakeResults())];
+      const results = await this.#results(database, outputs);
+      return [...results, ...bronze, ...(await this.#lakeResults(this.#otherTopics()))];
     } finally {
       database.close();
     }
@@ -141,14 +146,19 @@ class Verification {
     await dumpClocks(this.#dump, frozen, into);
   }
 
-  /** The ends are taken now: silver and gold are complete, and topics that no stage reads may still grow. */
-  async #lakeResults(): Promise<TableResult[]> {
+  /** Topics of the lake that no oracle reads. */
+  #otherTopics(): string[] {
+    return this.#lake?.topics.filter((topic) => !BRONZE_TOPICS.some((bronze) => bronze === topic)) ?? [];
+  }
+
+  /** Without ranges the ends are taken now: silver and gold are complete, and topics that no stage reads may still grow. */
+  async #lakeResults(topics: readonly string[], ranges?: readonly Range[]): Promise<TableResult[]> {
     const lake = this.#lake;
     if (lake === undefined) return [];
-    const ranges = await rangesOf(this.#admin, lake.topics);
-    await this.#until(() => lake.behind(ranges));
+    const compared = ranges ?? (await rangesOf(this.#admin, topics));
+    await this.#until(() => lake.behind(compared));
     const dead = await rangesOf(this.#admin, lake.deadLetters);
-    const results = await lake.compare(ranges, dead, (text) => this.#say(text));
+    const results = await lake.compare(topics, compared, dead, (text) => this.#say(text));
     return results.map(({ topic, ...rest }) => ({ table: topic, place: 'lake', late: undefined, ...rest }));
   }
 
