@@ -5,7 +5,19 @@ export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './d
 export type { Emit } from './dsl/node.ts';
 export { stage, type Stage, type StageBuilder } from './dsl/stage.ts';
 export { buildTopology, type SubTopology, type Topology } from './dsl/topology.ts';
-export { calendarDay, calendarMonth, type CalendarOptions, hopping, tumbling, type Windows } from './dsl/windows.ts';
+export {
+  calendarDay,
+  calendarMonth,
+  type CalendarOptions,
+  type FixedWindows,
+  hopping,
+  session,
+  type SessionWindows,
+  sliding,
+  type SlidingWindows,
+  tumbling,
+  type Windows,
+} from './dsl/windows.ts';
 export { type Duration, parseDuration } from './duration.ts';
 export {
   ConfigError,
@@ -22,7 +34,7 @@ export {
 } from './errors.ts';
 export { createKafkaClient } from './kafkajs/client.ts';
 export type { Logger } from './logger.ts';
-export { aggregate, type AggregateOptions } from './operators/aggregate.ts';
+export { aggregate, type AggregateOptions, type FoldOptions } from './operators/aggregate.ts';
 export type { Aggregated, AggregationOptions, Groupable, ValueIn } from './operators/aggregation.ts';
 export { asOfJoin, type AsOfJoinOptions } from './operators/as-of-join.ts';
 export { count } from './operators/count.ts';
@@ -33,6 +45,13 @@ export { reduce } from './operators/reduce.ts';
 export { sorted, type SortedOptions } from './operators/sorted.ts';
 export { sum } from './operators/sum.ts';
 export { topN, type TopNOptions } from './operators/top-n.ts';
+export {
+  type Suppressed,
+  type SuppressBuffer,
+  type SuppressOptions,
+  untilTimeLimit,
+  untilWindowCloses,
+} from './operators/suppress.ts';
 export { type Windowed, windowedBy } from './operators/windowed-by.ts';
 export { partitionFor } from './partitioner.ts';
 export {

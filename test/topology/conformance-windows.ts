@@ -8,6 +8,9 @@ import {
   mapValues,
   originTopic,
   reduce,
+  session,
+  sliding,
+  untilWindowCloses,
   type Schema,
   stage,
   type Stage,
@@ -17,13 +20,14 @@ import {
   tumbling,
   windowedBy,
   type WindowKey,
+  type Windows,
 } from '#topology';
 
 /** Topics of one case, one partition each; the same name gives the same topic. */
 export interface CaseTopics {
   readonly in: (name: string) => Topic<string, string>;
   /** Writes a stream to an output topic, key and value as the tables print them. */
-  readonly out: (name: string, stream: KStream<unknown, unknown>) => void;
+  readonly out: (name: string, stream: KStream<unknown, string | number | null>) => void;
 }
 
 /** Builds the topology of one case. */
@@ -54,16 +58,29 @@ export function caseStage(build: CaseTopology): Stage {
 
 function printed(key: unknown): string | null {
   if (key === null || key === undefined) return null;
-  if (typeof key !== 'object') return String(key);
-  const { key: of, start, end } = key as WindowKey<unknown>;
-  return `[${String(of)}@${start}/${end}]`;
+  if (typeof key !== 'object') return key as string;
+  const { key: of, start, end } = key as WindowKey<string>;
+  return `[${of}@${start}/${end}]`;
 }
 
 const append = (text: string, value: string): string => `${text}+${value}`;
 const expired = hopping({ size: '10ms', advance: '5ms', grace: '90ms' });
 
+/** A count: every update, and what suppress lets through when a window closes. */
+function updatesAndFinals(windows: Windows): CaseTopology {
+  return (s, { in: input, out }) => {
+    const table = s.stream(input('in')).pipe(windowedBy(windows), count({ store: 'count', emit: 'updates' }));
+    out('raw', table.toStream());
+    out('final', table.suppress({ store: 'final', until: untilWindowCloses() }).toStream());
+  };
+}
+
 /** By case id. */
 export const windowCases: Readonly<Record<string, CaseTopology>> = {
+  '01-tumbling-final': updatesAndFinals(tumbling({ size: '2ms', grace: '1ms' })),
+  '06-sliding-final': updatesAndFinals(sliding({ difference: '5ms', grace: '15ms' })),
+  '08-session-final': updatesAndFinals(session({ gap: '5ms', grace: '0ms' })),
+  '09-session-bridge': updatesAndFinals(session({ gap: '10ms', grace: '100ms' })),
   '03-hopping-out-of-order': (s, { in: input, out }) => {
     const windows = hopping({ size: '10ms', advance: '5ms', grace: '100ms' });
     const table = s.stream(input('in')).pipe(

@@ -5,8 +5,9 @@ import { makeStore } from '../state/make-store.ts';
 import type { StateStore } from '../state/store.ts';
 import { originCoordinate } from '../time/coordinate.ts';
 import type { RecordTime } from '../time/record-time.ts';
+import { StreamClock } from '../time/stream-clock.ts';
 import { timePolicy } from '../time/time-policy.ts';
-import { type GraphNode, unwindowed } from './graph.ts';
+import { type GraphNode, withWindows } from './graph.ts';
 import type { CreateProcessor, NodeContext, NodeSpec } from './node.ts';
 import { scope } from './scope.ts';
 import { Trace } from './trace.ts';
@@ -70,9 +71,9 @@ function runPlain<I, O>(source: Observable<I>, { spec, create }: OperatorDefinit
       get windows() {
         return windows;
       },
-      store: <S extends StateStore>(name: string): S =>
-        storeIn(stores, windows === undefined ? unwindowed(spec) : spec, name) as S,
+      store: <S extends StateStore>(name: string): S => storeIn(stores, withWindows(spec, windows), name) as S,
       policy: timePolicy('watermark'),
+      clock: new StreamClock(),
       arrive: () => watermark,
       watermark: () => watermark,
       watermarkOf: () => watermark,

@@ -3,6 +3,7 @@ import { TopologyError } from '../errors.ts';
 import type { Topic } from '../topic.ts';
 import type { CreateProcessor, NodeSpec } from './node.ts';
 import { rxSegment } from './rx-segment.ts';
+import type { Windows } from './windows.ts';
 import type { AnyOperator, EngineEntry, RxEntry, TraceEntry } from './trace.ts';
 
 /** A repartition topic: made by the engine, named `<app>-<name>-repartition`. */
@@ -63,7 +64,7 @@ export class Graph {
       }
       if (entry.spec.keyed === true && needsRepartition(node)) node = this.#repartition(node, nameBehind(entries, i));
       if (entry.spec.keyed === true) guardKeys(node);
-      const spec = node.spec.windows === undefined ? unwindowed(entry.spec) : entry.spec;
+      const spec = withWindows(entry.spec, node.spec.windows);
       node = this.add(spec, [node, ...entry.tables], { create: entry.create });
       i++;
     }
@@ -108,6 +109,13 @@ export class Graph {
   }
 }
 
+/** What a node is behind these windows. */
+export function withWindows(spec: NodeSpec, windows: Windows | undefined): NodeSpec {
+  if (windows === undefined) return unwindowed(spec);
+  if (spec.store === undefined || windows.kind === 'hopping' || windows.kind === 'calendar') return spec;
+  return { ...spec, store: { ...spec.store, kind: 'session' } };
+}
+
 /** What an aggregation is without windowedBy before it: a table by key. Other nodes stay what they are. */
 export function unwindowed(spec: NodeSpec): NodeSpec {
   if (spec.aggregates !== true || spec.store === undefined) return spec;
@@ -117,8 +125,16 @@ export function unwindowed(spec: NodeSpec): NodeSpec {
 
 /** True when a node's output is a table: an aggregation without a window, or with emit 'updates'. */
 export function isTable(node: GraphNode): boolean {
+  if (node.spec.table === true) return true;
   if (node.spec.aggregates !== true) return false;
   return node.spec.emits === 'updates' || node.parents[0]?.spec.windows === undefined;
+}
+
+/** The windows by which the rows of a table are keyed; undefined when its keys are no windows. */
+export function windowsBefore(node: GraphNode): Windows | undefined {
+  const [parent] = node.parents;
+  if (parent === undefined || node.repartition !== undefined || node.spec.changesKey === true) return undefined;
+  return parent.spec.windows ?? windowsBefore(parent);
 }
 
 /** The engine's entries that hold a store behind position `i`: the first names the repartition topic. */

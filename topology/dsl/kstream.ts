@@ -1,10 +1,11 @@
 /** KStream and KTable: what the user chains. They only describe; the graph holds the nodes. */
 import type { OperatorFunction } from 'rxjs';
 import { TopologyError } from '../errors.ts';
+import { type SuppressOptions, suppressNode } from '../operators/suppress.ts';
 import type { AnyRecord, StreamRecord } from '../record.ts';
 import { splitCoordinate } from '../time/coordinate.ts';
 import type { SinkTopic } from '../topic.ts';
-import { type AnyTopic, type Graph, type GraphNode, isTable } from './graph.ts';
+import { type AnyTopic, type Graph, type GraphNode, isTable, windowsBefore } from './graph.ts';
 import type { CreateProcessor } from './node.ts';
 import { scope } from './scope.ts';
 import { type AnyOperator, rxEntry, Trace } from './trace.ts';
@@ -158,6 +159,15 @@ export class KTable<in out K, in out V> {
   constructor(graph: Graph, node: GraphNode) {
     this.graph = graph;
     this.node = node;
+  }
+
+  /**
+   * Holds the changes of the table back and lets only some of them through: see untilWindowCloses() and untilTimeLimit(). TopologyError
+   * SLC_STAGE_SUPPRESS when the table has no windows that could close.
+   */
+  suppress(options: SuppressOptions<K>): KTable<K, V> {
+    const { spec, create } = suppressNode(options, windowsBefore(this.node), this.graph.stage);
+    return new KTable(this.graph, this.graph.add(spec, [this.node], { create }));
   }
 
   /** The changes of the table. With updates only the last value per key is promised. */

@@ -6,6 +6,7 @@
 import type { AnyRecord } from '../record.ts';
 import type { StateStore, StoreSpec } from '../state/store.ts';
 import type { RecordTime } from '../time/record-time.ts';
+import type { StreamClock } from '../time/stream-clock.ts';
 import type { TimePolicy } from '../time/time-policy.ts';
 import type { Windows } from './windows.ts';
 
@@ -29,8 +30,12 @@ export interface NodeSpec {
   /** An aggregation: may follow windowedBy; without a window, or with emit 'updates', it ends the pipe as a table. */
   readonly aggregates?: boolean;
   readonly emits?: Emit;
+  /** What comes out are the changes of a table, whatever the operator is. */
+  readonly table?: boolean;
   /** An aggregation that folds in an order, which only a window can give: without one it is refused. */
   readonly ordered?: boolean;
+  /** An aggregation that can make one accumulator of two: sessions need it under stream-time. */
+  readonly merges?: boolean;
   /** Depends on the order of its input, and takes that of the log: one partition of an origin topic, or sorted() before it. */
   readonly inLogOrder?: boolean;
   /** Marks what is no function of the log (`latest` joins, wall-clock punctuation, mapAsync): shown by describe(). */
@@ -49,6 +54,11 @@ export interface NodeContext {
   /** The node's store, or that of a table it reads. */
   store<S extends StateStore>(name: string): S;
   readonly policy: TimePolicy;
+  /**
+   * Kept with the node's store: under stream-time its clock (see arrive), under watermark free for the node's own use, to remember across restarts up to
+   * where it has let results out.
+   */
+  readonly clock: StreamClock;
   /**
    * Takes the record being processed in and gives the time (ms) that decides whether it is late: its origin watermark; under stream-time the largest
    * timestamp that the node has taken, this record's included. Call it once per record, after what is dropped by definition has gone.

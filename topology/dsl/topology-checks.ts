@@ -12,6 +12,7 @@ export function checkTopology(
   checkNames(stages, subs, problems);
   checkWriters(subs, problems);
   for (const { nodes } of subs) for (const node of nodes) checkKeyFormat(node, problems);
+  if (time === 'stream-time') for (const { nodes } of subs) for (const node of nodes) checkMerge(node, problems);
   // What follows keeps results independent of the order in which records come: stream-time promises no such thing.
   if (time === 'stream-time') return;
   const updates = updatesTopics(subs);
@@ -74,6 +75,19 @@ function checkKeyFormat(node: GraphNode, problems: TopologyError[]): void {
   }
 }
 
+/** Records are folded as they come: two sessions that become one have but their accumulators. */
+function checkMerge(node: GraphNode, problems: TopologyError[]): void {
+  if (node.spec.aggregates !== true || node.spec.merges === true) return;
+  if (node.parents[0]?.spec.windows?.kind !== 'session') return;
+  problems.push(
+    new TopologyError(
+      'SLC_STAGE_SESSION_MERGE',
+      `${node.stage}: ${node.name} has sessions, but cannot make one accumulator of two`,
+      { hint: 'give it { merge: (a, b) => ... }' },
+    ),
+  );
+}
+
 function sourcesBefore(node: GraphNode): GraphNode[] {
   if (node.parents.length === 0) return [node];
   return node.parents.flatMap(sourcesBefore);
@@ -91,7 +105,8 @@ function updatesTopics(subs: readonly SubTopology[]): Set<string> {
 }
 
 function hasUpdates(node: GraphNode, updates: ReadonlySet<string>): boolean {
-  if (isTable(node)) return true;
+  // A table that lets only finals through promises every row.
+  if (isTable(node)) return node.spec.kind !== 'suppress' || node.spec.emits !== 'final';
   if (node.spec.windows !== undefined || node.spec.aggregates === true) return false;
   if (node.parents.length === 0) return node.topic !== undefined && updates.has(node.topic.name);
   return node.parents.some((parent) => hasUpdates(parent, updates));

@@ -3,8 +3,16 @@ import type { Emit } from '../dsl/node.ts';
 import { type Aggregated, aggregation, type AggregationOptions, type Groupable, type ValueIn } from './aggregation.ts';
 
 /** `commutative`: the order of records does not matter, so only the accumulator is kept. */
-export interface AggregateOptions<E extends Emit> extends AggregationOptions<E> {
+export interface FoldOptions<E extends Emit> extends AggregationOptions<E> {
   readonly commutative?: boolean;
+}
+
+/**
+ * `merge` makes one accumulator of two when a record joins two sessions, `a` being that of the earlier one: under stream-time sessions need it; else it
+ * lets commutative aggregates of sessions keep accumulators only. An accumulator of init() merged with another must give the other.
+ */
+export interface AggregateOptions<A, E extends Emit> extends FoldOptions<E> {
+  readonly merge?: (a: A, b: A) => A;
 }
 
 /**
@@ -15,7 +23,8 @@ export interface AggregateOptions<E extends Emit> extends AggregationOptions<E> 
 export function aggregate<I extends Groupable, A, E extends Emit = 'final'>(
   init: () => A,
   add: (accumulator: A, value: ValueIn<I>) => A,
-  options: AggregateOptions<E>,
+  options: AggregateOptions<A, E>,
 ): OperatorFunction<I, Aggregated<I, A, E>> {
-  return aggregation(options, { kind: 'aggregate', init, add, commutative: options.commutative ?? false });
+  const { commutative = false, merge } = options;
+  return aggregation(options, { kind: 'aggregate', init, add, commutative, ...(merge === undefined ? {} : { merge }) });
 }

@@ -37,6 +37,8 @@ interface Fold {
   readonly init: () => unknown;
   readonly add: (accumulator: never, value: never, record: AnyRecord) => unknown;
   readonly commutative: boolean;
+  /** Accumulators of two sessions become one; without it sessions keep their records. */
+  readonly merge?: (a: never, b: never) => unknown;
 }
 
 /** The node of an aggregation: over windows when a windowedBy is before it, else a table. */
@@ -52,6 +54,7 @@ export function aggregation<I extends Groupable, O>(
     aggregates: true,
     emits: emit,
     ordered: !fold.commutative,
+    merges: fold.merge !== undefined,
     store: { name: options.store, kind: 'window' },
   };
   const overWindows = windowAggregate({ ...fold, store: options.store, emit });

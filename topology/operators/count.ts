@@ -6,5 +6,11 @@ import { type Aggregated, aggregation, type AggregationOptions, type Groupable }
 export function count<I extends Groupable, E extends Emit = 'final'>(
   options: AggregationOptions<E>,
 ): OperatorFunction<I, Aggregated<I, number, E>> {
-  return aggregation(options, { kind: 'count', init: () => 0, add: (n: number) => n + 1, commutative: true });
+  return aggregation(options, {
+    kind: 'count',
+    init: () => 0,
+    add: (n: number) => n + 1,
+    commutative: true,
+    merge: (a: number, b: number) => a + b,
+  });
 }

@@ -11,18 +11,17 @@ export function sum<I extends Groupable, N extends number | bigint, E extends Em
   number: (value: ValueIn<I>) => N,
   options: AggregationOptions<E>,
 ): OperatorFunction<I, Aggregated<I, N extends bigint ? bigint : number, E>> {
-  const add = (total: number | bigint | null, value: ValueIn<I>): number | bigint => {
-    const next: number | bigint = number(value);
-    if (typeof next === 'bigint') return typeof total === 'bigint' ? total + next : next;
-    const result = (typeof total === 'number' ? total : 0) + next;
-    if (Number.isSafeInteger(next) && Number.isSafeInteger(result)) return result;
-    throw new RecordError(
-      'SLC_RECORD_SUM',
-      `a sum cannot take ${next}: it is not whole, or the sum grows beyond 2^53`,
-      {
-        hint: 'sum bigints, for example money in its minor unit; fractions do not add up the same in every order',
-      },
-    );
-  };
-  return aggregation(options, { kind: 'sum', init: () => null, add, commutative: true });
+  const add = (total: number | bigint | null, value: ValueIn<I>): number | bigint => plus(total, number(value));
+  const merge = (a: number | bigint | null, b: number | bigint | null): number | bigint | null =>
+    b === null ? a : plus(a, b);
+  return aggregation(options, { kind: 'sum', init: () => null, add, merge, commutative: true });
+}
+
+function plus(total: number | bigint | null, next: number | bigint): number | bigint {
+  if (typeof next === 'bigint') return typeof total === 'bigint' ? total + next : next;
+  const result = (typeof total === 'number' ? total : 0) + next;
+  if (Number.isSafeInteger(next) && Number.isSafeInteger(result)) return result;
+  throw new RecordError('SLC_RECORD_SUM', `a sum cannot take ${next}: it is not whole, or the sum grows beyond 2^53`, {
+    hint: 'sum bigints, for example money in its minor unit; fractions do not add up the same in every order',
+  });
 }

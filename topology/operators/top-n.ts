@@ -39,7 +39,8 @@ export function topN<I extends Groupable, E extends Emit = 'final'>(
     if (at < 0) return top.length < n ? [...top, value] : top;
     return [...top.slice(0, at), value, ...top.slice(at, n - 1)];
   };
-  return aggregation(options, { kind: 'topN', detail: `${n} values`, init: () => [], add, commutative: true });
+  const merge = (a: readonly V[], b: readonly V[]): readonly V[] => b.reduce(add, a);
+  return aggregation(options, { kind: 'topN', detail: `${n} values`, init: () => [], add, merge, commutative: true });
 }
 
 function compare<T extends string | number | bigint>(a: T, b: T): number {

@@ -1,171 +1,28 @@
-import type { CreateProcessor, Emit, NodeContext, Processor } from '../dsl/node.ts';
-import type { Windows } from '../dsl/windows.ts';
+import type { CreateProcessor } from '../dsl/node.ts';
 import { InvariantError } from '../errors.ts';
-import type { AnyRecord, StreamRecord, WindowKey } from '../record.ts';
-import type { Contributor, MemoryWindowStore, WindowEntry } from '../state/window-store.ts';
-import { keyBytes } from '../state/key-codec.ts';
-import { finalCoordinate } from '../time/coordinate.ts';
+import type { AnyRecord } from '../record.ts';
+import { FixedAggregate } from './fixed-aggregate.ts';
+import { SessionAggregate } from './session-aggregate.ts';
+import { SlidingAggregate } from './sliding-aggregate.ts';
+import { SlidingAsTheyCome } from './sliding-as-they-come.ts';
+import type { WindowAggregateOptions, WindowedInput } from './window-aggregate-options.ts';
 
-/** What a window aggregation does. `commutative`: the order of contributors does not matter, so no contributor is kept. */
-export interface WindowAggregateOptions {
-  readonly store: string;
-  readonly emit: Emit;
-  readonly init: () => unknown;
-  readonly add: (accumulator: never, value: never, record: AnyRecord) => unknown;
-  readonly commutative: boolean;
-}
-
-/** What windowedBy hands over: the record with its windows. */
-interface WindowedInput {
-  readonly record: StreamRecord<unknown, unknown>;
-}
-
-/**
- * Aggregation per key and window [s,e) (TIME.md rule 5): a record enters a window when ow < e + grace, the window closes when M >= e + grace.
- * 'final' emits once at close with ts = ow = e-1, in (end, start, key) order; 'updates' emits the last value per changed key before each commit.
- * A record that one of its windows no longer accepts goes to the late topic once for each such window, and counts in the others.
- */
+/** Aggregation per key and window: the processor that the kind of windows asks for. */
 export function windowAggregate(options: WindowAggregateOptions): CreateProcessor<WindowedInput, AnyRecord> {
-  return (context) => new WindowAggregate(options, context);
-}
-
-class WindowAggregate implements Processor<WindowedInput> {
-  readonly #options: WindowAggregateOptions;
-  readonly #context: NodeContext;
-  readonly #windows: Windows;
-  readonly #store: MemoryWindowStore;
-  readonly #bounds: number[] = [];
-
-  constructor(options: WindowAggregateOptions, context: NodeContext) {
-    if (context.windows === undefined)
-      throw new InvariantError('SLC_BUG_TOPOLOGY', 'a window aggregation has no windows');
-    this.#options = options;
-    this.#context = context;
-    this.#windows = context.windows;
-    this.#store = context.store<MemoryWindowStore>(options.store);
-  }
-
-  process(input: WindowedInput): void {
-    const { record } = input;
-    if (record.key === null || record.key === undefined) return this.#context.dropped(record, 'null key');
-    const { policy } = this.#context;
-    // Kafka Streams counts them in windows, and only there.
-    if (policy.isCanonical && (record.value === null || record.value === undefined))
-      return this.#context.dropped(record, 'null value');
-    const ow = this.#context.arrive(record);
-    const grace = this.#windows.graceMs;
-    this.#bounds.length = 0;
-    this.#windows.windowsOf(record.timestamp, this.#bounds);
-    for (let i = 0; i < this.#bounds.length; i += 2) {
-      const start = this.#bounds[i] ?? 0;
-      const end = this.#bounds[i + 1] ?? 0;
-      if (start < 0 && !policy.isCanonical) continue; // Kafka Streams has no window before the epoch
-      if (ow >= end + grace) {
-        const latenessMs = ow - (end + grace) + 1;
-        this.#context.late(record, { reason: 'window closed', latenessMs, windowStart: start, windowEnd: end });
-        continue;
-      }
-      if (this.#context.watermark() >= end + grace) {
-        throw new InvariantError(
-          'SLC_BUG_ACCEPTED_BUT_CLOSED',
-          `window ${start}-${end} is closed for a record that it accepts`,
-        );
-      }
-      this.#add(record, start, end);
+  return (context) => {
+    const { windows } = context;
+    switch (windows?.kind) {
+      case 'session':
+        return new SessionAggregate(options, windows, context);
+      case 'sliding':
+        return context.policy.isCanonical
+          ? new SlidingAggregate(options, windows, context)
+          : new SlidingAsTheyCome(options, windows, context);
+      case 'hopping':
+      case 'calendar':
+        return new FixedAggregate(options, windows, context);
+      case undefined:
+        throw new InvariantError('SLC_BUG_TOPOLOGY', 'a window aggregation has no windows');
     }
-  }
-
-  get #foldsAtOnce(): boolean {
-    return this.#options.commutative || !this.#context.policy.isCanonical;
-  }
-
-  #add(record: StreamRecord<unknown, unknown>, start: number, end: number): void {
-    const { init, add } = this.#options;
-    const folds = this.#foldsAtOnce;
-    const known = this.#store.get(record.key, start, end);
-    const { time } = this.#context;
-    // Folded before anything is stored: a record that fails leaves no trace, not even an empty window.
-    const before = folds ? (known?.accumulator ?? init()) : null;
-    const accumulator = folds ? add(before as never, record.value as never, record) : null;
-    const entry = known ?? this.#store.add(record.key, start, end, accumulator, !folds);
-    entry.accumulator = accumulator;
-    entry.contributors?.push([record.timestamp, time.coordinate.toString('base64'), record.value]);
-    if (record.timestamp > entry.timestamp) entry.timestamp = record.timestamp;
-    if (time.originWatermark > entry.originWatermark) entry.originWatermark = time.originWatermark;
-    this.#store.touch(entry);
-  }
-
-  advance(watermark: number): void {
-    const lastEnd = watermark - this.#windows.graceMs;
-    if (this.#store.firstEnd > lastEnd) return;
-    if (this.#options.emit === 'updates') this.flush();
-    for (const entry of this.#store.takeClosed(lastEnd)) this.#close(entry);
-  }
-
-  flush(): void {
-    if (this.#options.emit !== 'updates') return;
-    for (const entry of this.#store.takePending()) {
-      const folded = this.#fold(entry, () => undefined);
-      if (folded === undefined) continue;
-      // The last contributor was read in this commit, so its ow is at least whatever was promised before it.
-      const originWatermark = Math.max(entry.timestamp, entry.originWatermark);
-      this.#emit(entry, folded.result, entry.timestamp, originWatermark);
-    }
-  }
-
-  /** Records that cannot be folded go to the dead-letter topic when their window closes: then it is known with which others they are folded. */
-  #close(entry: WindowEntry): void {
-    const last = entry.end - 1;
-    const folded = this.#fold(entry, ([timestamp, coordinate, value], error) => {
-      const time = { originWatermark: last, coordinate: Buffer.from(coordinate, 'base64') };
-      this.#context.failed({ key: entry.key, value, timestamp }, time, error);
-    });
-    if (this.#options.emit !== 'final' || folded === undefined) return;
-    this.#emit(entry, folded.result, this.#context.policy.resultTimestamp(last, entry.timestamp), last);
-  }
-
-  outputWatermark(): number {
-    // A final still to come has e + grace > M, so its ow = e-1 >= M - grace (TIME.md rule 7). Updates leave before the promise is written.
-    const watermark = this.#context.watermark();
-    return this.#options.emit === 'final' ? watermark - this.#windows.graceMs : watermark;
-  }
-
-  #emit(entry: WindowEntry, value: unknown, timestamp: number, originWatermark: number): void {
-    const key: WindowKey<unknown> = { key: entry.key, start: entry.start, end: entry.end };
-    const coordinate = finalCoordinate(this.#context.storeNumber, entry.start, entry.end, keyBytes(entry.key));
-    this.#context.emitAt({ key, value, timestamp }, { originWatermark, coordinate });
-  }
-
-  /** undefined when not one record could be folded. */
-  #fold(entry: WindowEntry, failed: FoldFailure): { readonly result: unknown } | undefined {
-    if (entry.contributors === undefined) return { result: entry.accumulator };
-    return foldInOrder(entry.key, entry.contributors, this.#options, failed);
-  }
-}
-
-type FoldFailure = (contributor: Contributor, error: unknown) => void;
-
-/** Folds contributors in canonical (timestamp, coordinate) order (TIME.md rule 10); leaves out those that `add` throws for. */
-function foldInOrder(
-  key: unknown,
-  contributors: readonly Contributor[],
-  options: WindowAggregateOptions,
-  failed: FoldFailure,
-): { readonly result: unknown } | undefined {
-  const sorted = contributors
-    .map((each) => ({ each, coordinate: Buffer.from(each[1], 'base64') }))
-    .sort((a, b) => a.each[0] - b.each[0] || Buffer.compare(a.coordinate, b.coordinate));
-  let result = options.init();
-  let folded = 0;
-  for (const { each } of sorted) {
-    const [timestamp, , value] = each;
-    const record: AnyRecord = { key, value, timestamp };
-    try {
-      result = options.add(result as never, value as never, record);
-      folded++;
-    } catch (error) {
-      failed(each, error);
-    }
-  }
-  return folded === 0 ? undefined : { result };
+  };
 }

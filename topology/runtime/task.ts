@@ -241,6 +241,7 @@ export class Task {
         return store as S;
       },
       policy: this.#policy,
+      clock: each.clock,
       arrive: (record) => (this.#isByWatermark ? this.#now().originWatermark : each.clock.observe(record.timestamp)),
       watermark: () => (this.#isByWatermark ? each.input : each.clock.now),
       watermarkOf: (parent) => (this.#isByWatermark ? (each.parents[parent]?.output ?? -Infinity) : each.clock.now),

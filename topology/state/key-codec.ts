@@ -3,6 +3,7 @@
  * of a topic keyed by the same text; a kind other than text is told by one byte beside it (a header in topics).
  */
 import { RecordError } from '../errors.ts';
+import type { WindowKey } from '../record.ts';
 
 /** What may be the key of a keyed operator. */
 export type Key = string | number | bigint | boolean;
@@ -54,4 +55,27 @@ export function keyFromText(text: string, kind: string | undefined): Key {
     default:
       return text;
   }
+}
+
+/** True for what a windowed aggregation gives its rows as keys. */
+export function isWindowKey(key: unknown): key is WindowKey<unknown> {
+  return typeof key === 'object' && key !== null && 'key' in key && 'start' in key && 'end' in key;
+}
+
+/** A key of any kind, or a window key, as one text: 't', 'n', 'i' or 'b' and the key's text; before it `w<start>|<end>|` for a window. */
+export function keyId(key: unknown): string {
+  if (isWindowKey(key)) return `w${key.start}|${key.end}|${keyId(key.key)}`;
+  return (keyKind(key) ?? 't') + keyText(key);
+}
+
+/** The key of such a text. */
+export function keyFromId(id: string): unknown {
+  if (id[0] !== 'w') return keyFromText(id.slice(1), id[0] === 't' ? undefined : id[0]);
+  const first = id.indexOf('|');
+  const second = id.indexOf('|', first + 1);
+  return {
+    key: keyFromId(id.slice(second + 1)),
+    start: Number(id.slice(1, first)),
+    end: Number(id.slice(first + 1, second)),
+  };
 }

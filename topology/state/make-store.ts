@@ -1,7 +1,9 @@
 import { MemoryBufferStore } from './buffer-store.ts';
 import { MemoryKeyValueStore } from './memory-store.ts';
 import { MemorySeenStore } from './seen-store.ts';
+import { MemorySessionStore } from './session-store.ts';
 import type { StateStore, StoreSpec } from './store.ts';
+import { MemorySuppressStore } from './suppress-store.ts';
 import { MemoryVersionedStore } from './versioned-store.ts';
 import { MemoryWindowStore } from './window-store.ts';
 
@@ -16,6 +18,10 @@ export function makeStore(spec: StoreSpec): StateStore {
       return new MemoryVersionedStore(spec.name);
     case 'buffer':
       return new MemoryBufferStore(spec.name);
+    case 'session':
+      return new MemorySessionStore(spec.name);
+    case 'suppress':
+      return new MemorySuppressStore(spec.name);
     case 'seen':
       return new MemorySeenStore(spec.name);
   }

@@ -1,14 +1,11 @@
 import { DirtyMap } from './dirty-map.ts';
-import { keyFromText, keyKind, keyText } from './key-codec.ts';
+import { keyFromId, keyId } from './key-codec.ts';
 import type { ChangelogEntry, KeyValueStore, StateStore } from './store.ts';
 import { asBuffer, decodeValue, encodeValue } from './value-codec.ts';
 
 const encoder = new TextEncoder();
 
-/**
- * Key-value store in memory. Keys: text, numbers, bigints, booleans. Changelog: key = kind byte ('t', 'n', 'i', 'b') + UTF-8 text,
- * value = JSON (value-codec.ts).
- */
+/** Key-value store in memory. Keys: text, numbers, bigints, booleans, and window keys. Changelog: key = keyId() in UTF-8, value = JSON (value-codec.ts). */
 export class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V>, StateStore {
   readonly name: string;
   readonly #map = new DirtyMap<V>();
@@ -22,19 +19,19 @@ export class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V>, StateStor
   }
 
   get(key: K): V | undefined {
-    return this.#map.get(idOf(key));
+    return this.#map.get(keyId(key));
   }
 
   put(key: K, value: V): void {
-    this.#map.put(idOf(key), value);
+    this.#map.put(keyId(key), value);
   }
 
   delete(key: K): void {
-    this.#map.delete(idOf(key));
+    this.#map.delete(keyId(key));
   }
 
   *entries(): IterableIterator<[K, V]> {
-    for (const [id, value] of this.#map.entries()) yield [keyOf<K>(id), value];
+    for (const [id, value] of this.#map.entries()) yield [keyFromId(id) as K, value];
   }
 
   takeChanges(): ChangelogEntry[] {
@@ -53,13 +50,4 @@ export class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V>, StateStor
   clear(): void {
     this.#map.clear();
   }
-}
-
-function idOf(key: unknown): string {
-  return (keyKind(key) ?? 't') + keyText(key);
-}
-
-function keyOf<K>(id: string): K {
-  const kind = id[0];
-  return keyFromText(id.slice(1), kind === 't' ? undefined : kind) as K;
 }

@@ -2,8 +2,8 @@ import { keyFromText, keyKind, keyText } from './key-codec.ts';
 import type { ChangelogEntry, StateStore } from './store.ts';
 import { asBuffer, decodeValue, encodeValue } from './value-codec.ts';
 
-/** A record that an order-sensitive aggregation keeps until its window closes: timestamp ms, coordinate as base64, value. */
-export type Contributor = [timestamp: number, coordinate: string, value: unknown];
+/** A record that an aggregation keeps until its window closes: timestamp ms, coordinate as base64, value, and ow (ms) where a window asks for it. */
+export type Contributor = [timestamp: number, coordinate: string, value: unknown, originWatermark?: number];
 
 /** The state of one key in one window. Change it in place, then `touch`. */
 export interface WindowEntry {

@@ -1,18 +1,18 @@
 /** Calendar months and days in time zones: their edges, and windows over them. SLUICE_SEED repeats the random instants. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { calendarDay, calendarMonth, count, stage, type Windows, windowedBy } from '#topology';
+import { calendarDay, calendarMonth, count, stage, type FixedWindows, windowedBy } from '#topology';
 import { randomOf } from '../../random.ts';
 import { driverOf, HOUR, MINUTE, named, origin, out, rows, SECOND } from './support.ts';
 
 const at = (iso: string): number => Date.parse(iso);
-const windowOf = (windows: Windows, timestamp: number): [start: number, end: number] => {
+const windowOf = (windows: FixedWindows, timestamp: number): [start: number, end: number] => {
   const bounds: number[] = [];
   windows.windowsOf(timestamp, bounds);
   assert.equal(bounds.length, 2);
   return [bounds[0] ?? NaN, bounds[1] ?? NaN];
 };
-const month = (timeZone: string): Windows => calendarMonth({ timeZone, grace: '0s' });
+const month = (timeZone: string): FixedWindows => calendarMonth({ timeZone, grace: '0s' });
 
 describe('calendarMonth', () => {
   test('begins and ends at local midnight, whatever the offset is there', () => {
@@ -96,7 +96,7 @@ test('random instants: months and days follow one another without a gap, and hol
     formats.set(timeZone, format);
     return format.format(instant).slice(0, unit === 'month' ? 7 : 10);
   };
-  const units: readonly (readonly [string, (options: WindowOptions) => Windows])[] = [
+  const units: readonly (readonly [string, (options: WindowOptions) => FixedWindows])[] = [
     ['month', calendarMonth],
     ['day', calendarDay],
   ];
