@@ -1,14 +1,20 @@
 /** The lake's files as pyarrow reads them: every type, from files as written and from merged ones. It is installed by pip the first time. */
 import assert from 'node:assert/strict';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { lakeFiles } from '../../../connectors/parquet/index.ts';
 import { empty, everything, full, key, lists, record, TOPIC } from './everything.ts';
 import { makeLake, makeSink } from './harness.ts';
-import { findPyarrow } from './pyarrow.ts';
+import { findPython } from '../../python.ts';
 
-const python = await findPyarrow(process.env['SLUICE_TEST_CACHE'] ?? join(homedir(), '.cache', 'sluice'));
+/** A file of Parquet as pyarrow sees it: the types of its columns, and its rows with every value as text. */
+interface PyarrowTable {
+  readonly types: Readonly<Record<string, string>>;
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+const SCRIPT = join(import.meta.dirname, 'read-lake.py');
+const python = await findPython(['pyarrow==26.0.1']);
 const skipped = python.missing === undefined ? '' : ` (skipped: ${python.missing})`;
 
 const ITEM = 'struct<sku: int64 not null, note: string, tags: list<element: int64>>';
@@ -47,7 +53,7 @@ test(`every type, as written and merged, by pyarrow${skipped}`, { skip: python.m
   const sinkOf = (fanIn: number) =>
     makeSink(lake.root, { topics: [TOPIC], schemaFor: () => ({ schema: everything, key }), merge: { fanIn } });
   const check = async (files: readonly string[]): Promise<void> => {
-    const { types, rows } = await python.read(files);
+    const { types, rows } = (await python.json(SCRIPT, files)) as PyarrowTable;
     assert.deepEqual(types, TYPES);
     const [first, second, third, tombstone] = rows;
     assert.deepEqual(first, {
