@@ -25,6 +25,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
     verify: () => import('./commands/verify.ts'),
     topics: () => import('./commands/topics.ts'),
     inspect: () => import('./commands/inspect.ts'),
+    lag: () => import('./commands/lag.ts'),
   }),
 );
 
