@@ -1,23 +1,86 @@
-/** Role `sluice run`: the stages of the shop, as one application in this process. Start it on more machines to share the slots. */
+/** Role `sluice run`: the stages of the shop, as one application in one or more processes. Start it on more machines to share the slots. */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Logger, pino } from 'pino';
-import { buildTopology, createKafkaClient, SluiceError, startStreamApp } from '#topology';
+import {
+  buildTopology,
+  ConfigError,
+  createKafkaClient,
+  SluiceError,
+  startStreamApp,
+  type StreamApp,
+  type Topology,
+  TopologyError,
+} from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { shopStages } from '../../processors/index.ts';
 import { required, topicLimits } from '../environment.ts';
+import { workerCount } from '../workers/worker-count.ts';
+import { WorkerPool } from '../workers/worker-pool.ts';
 
-export const help = `sluice run [--app NAME]
-  Runs the stages: reads and writes Kafka (SLUICE_KAFKA), registers schemas (SLUICE_REGISTRY). Stop it with SIGTERM.`;
+export const help = `sluice run [--app NAME] [--workers N]
+  Runs the stages: reads and writes Kafka (SLUICE_KAFKA), registers schemas (SLUICE_REGISTRY). Stop it with SIGTERM.
+  --workers N: N processes that share the slots; one that dies is started again. On several machines: the same command on each.`;
 
 const STATS_MS = 2_000;
+/** Less than those who wait for it have: what is not committed then is done again by whoever has the slot next. */
+const STOP_MS = 8_000;
+const SAME_PRESS_MS = 500;
+const EXIT = { ok: 0, failed: 1, refused: 2, forced: 130 } as const;
+const MAIN = join(import.meta.dirname, '..', 'main.ts');
 
 export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { app: { type: 'string', default: 'shop' } } });
+  const { values } = parseArgs({
+    args,
+    options: { app: { type: 'string', default: 'shop' }, workers: { type: 'string' } },
+  });
+  const worker = Number(process.env['SLUICE_WORKER'] ?? '');
+  const logger = pino({
+    name: 'run',
+    level: process.env['SLUICE_LOG'] ?? 'info',
+    base: { pid: process.pid, ...(worker > 0 && { worker }) },
+  });
+  const topology = buildTopology(shopStages, { app: values.app });
+  if (values.workers === undefined) return await runStages(topology, logger);
+  const count = workerCount(values.workers);
+  const partitions = Math.max(...topology.subTopologies.map((sub) => sub.partitions));
+  if (count > partitions) {
+    logger.warn({ partitions }, `${count} workers, but ${partitions} partitions: ${count - partitions} will be idle`);
+  }
+  return await superviseWorkers(values.app, count, logger);
+}
+
+/** The first signal ends the workers in order, the second at once. */
+async function superviseWorkers(app: string, count: number, logger: Logger): Promise<number> {
+  const pool = new WorkerPool({
+    count,
+    file: MAIN,
+    args: ['run', '--app', app],
+    logger,
+    onReady: () => process.send?.({ type: 'ready' }),
+    onStats: (stats) => process.send?.({ type: 'stats', ...stats }),
+  });
+  let pressedAt: number | undefined;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // One Ctrl-C may come twice: from the terminal and from npm.
+      if (pressedAt !== undefined && performance.now() - pressedAt < SAME_PRESS_MS) return;
+      if (pressedAt === undefined) pool.stop();
+      else {
+        pool.kill();
+        process.exit(EXIT.forced);
+      }
+      pressedAt = performance.now();
+    });
+  }
+  logger.info({ workers: count }, `${count} workers`);
+  return await pool.run();
+}
+
+async function runStages(topology: Topology, logger: Logger): Promise<number> {
   const brokers = required('SLUICE_KAFKA').split(',');
   const registryUrl = required('SLUICE_REGISTRY');
-  const logger = pino({ name: 'run', level: process.env['SLUICE_LOG'] ?? 'info' });
-  const topology = buildTopology(shopStages, { app: values.app });
-  const client = createKafkaClient({ brokers, clientId: `${values.app}-run`, logger });
+  const client = createKafkaClient({ brokers, clientId: `${topology.app}-run`, logger });
   const serdes = createAvroSerdes({ registryUrl });
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
@@ -31,21 +94,40 @@ export async function run(args: string[]): Promise<number> {
     onFatal: (error) => end(logger, error),
   });
   const app = await Promise.race([starting, stopped.then(() => undefined)]);
-  if (app !== undefined) {
-    process.send?.({ type: 'ready' });
-    logger.info({ epoch: topology.epoch }, 'running');
-    const timer = setInterval(() => process.send?.({ type: 'stats', ...app.stats() }), STATS_MS);
-    await stopped;
-    clearInterval(timer);
-    await app.stop();
+  if (app === undefined) {
+    // It waits for the broker or the registry: nothing is processed yet.
+    starting.catch(() => undefined);
+    return EXIT.ok;
   }
+  process.send?.({ type: 'ready' });
+  logger.info({ epoch: topology.epoch }, 'running');
+  const timer = setInterval(() => process.send?.({ type: 'stats', ...app.stats() }), STATS_MS);
+  await stopped;
+  clearInterval(timer);
+  const inTime = await within(STOP_MS, stop(app, client));
+  if (!inTime) logger.warn(`not stopped within ${STOP_MS / 1_000} s; what is not committed will be done again`);
+  return EXIT.ok;
+}
+
+async function stop(app: StreamApp, client: { close(): Promise<void> }): Promise<void> {
+  await app.stop();
   await client.close();
-  return 0;
+}
+
+async function within(ms: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** What is processed but not committed must stay so: no orderly stop. */
 function end(logger: Logger, error: Error): never {
   const { code, hint } = error instanceof SluiceError ? error : { code: 'SLC_BUG', hint: undefined };
   logger.fatal({ code, hint, err: error }, error.message);
-  process.exit(1);
+  // What a person must mend is the same for the next process: it is not started again.
+  process.exit(error instanceof ConfigError || error instanceof TopologyError ? EXIT.refused : EXIT.failed);
 }

@@ -24,16 +24,19 @@ import { lastLines, logSize } from '../../dev/supervisor/log-rotation.ts';
 import type { Addresses } from '../../dev/supervisor/parts.ts';
 import type { RoleSpec } from '../../dev/supervisor/roles.ts';
 import { supervise, type Work } from '../../dev/supervisor/supervise.ts';
+import { workerCount } from '../workers/worker-count.ts';
 
-export const help = `sluice start [--seconds N] [--rate X] [--seed N] [--no-simulator] [--docker]
+export const help = `sluice start [--seconds N] [--rate X] [--seed N] [--workers N] [--no-simulator] [--docker]
   Starts the local parts that have no address in the environment or .env, then sources, stages, sinks and the simulator. Ctrl-C ends all.
   --seconds N: on data of its own, N seconds of dense traffic; then verifies every table; exit code 0 only if all is right.
-  --rate X: X times the traffic. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.`;
+  --rate X: X times the traffic. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.
+  --workers N: the stages in N processes.`;
 
 const OPTIONS = {
   seconds: { type: 'string' },
   rate: { type: 'string' },
   seed: { type: 'string' },
+  workers: { type: 'string' },
   'no-simulator': { type: 'boolean', default: false },
   docker: { type: 'boolean', default: false },
 } as const;
@@ -50,6 +53,7 @@ export async function run(args: string[]): Promise<number> {
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds is a run of the simulator: not with --no-simulator');
   if (bounded && values.rate !== undefined)
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds has a rate of its own: not with --rate');
+  const runArgs = values.workers === undefined ? [] : ['--workers', String(workerCount(values.workers))];
   checkEnvironment(process.env);
   const dir = bounded ? RUN_DIRS.bounded : RUN_DIRS.long;
   const parts = partSpecs(process.env);
@@ -75,7 +79,7 @@ export async function run(args: string[]): Promise<number> {
       await prepareShop(mysql, join(ROOT, 'schemas', 'sql', 'shop.sql'), signal, print);
       if (!values['no-simulator']) await seedShop(dir, mysql, simulatorArgs, signal);
     },
-    roles: (env) => roles({ ...inherited(), ...env }, values['no-simulator'] ? undefined : simulatorArgs),
+    roles: (env) => roles({ ...inherited(), ...env }, runArgs, values['no-simulator'] ? undefined : simulatorArgs),
     beside: tellFirstRow,
     work: bounded ? boundedWork : undefined,
   });
@@ -167,7 +171,7 @@ function inherited(): Environment {
   );
 }
 
-function roles(env: Environment, simulatorArgs: readonly string[] | undefined): RoleSpec[] {
+function roles(env: Environment, runArgs: readonly string[], simulatorArgs: readonly string[] | undefined): RoleSpec[] {
   const role = (name: string, tier: RoleSpec['tier'], args: readonly string[] = []): RoleSpec => ({
     name,
     tier,
@@ -176,7 +180,7 @@ function roles(env: Environment, simulatorArgs: readonly string[] | undefined): 
   });
   return [
     role('sources', 'source'),
-    role('run', 'topology'),
+    role('run', 'topology', runArgs),
     role('sinks', 'sink'),
     ...(simulatorArgs === undefined ? [] : [role('simulate', 'traffic', simulatorArgs)]),
   ];

@@ -1,5 +1,5 @@
 /** What happens, every 2 s: redrawn in place on a terminal, else plain lines. */
-import type { RoleStats } from './messages.ts';
+import type { RoleStats, Workers } from './messages.ts';
 import type { RoleState } from './roles.ts';
 
 /** Where lines go. */
@@ -93,11 +93,17 @@ export function viewLines(roles: readonly RoleView[], upMs: number): string[] {
   const sinks = all((stats) => stats.sinks);
   if (sinks.length > 0) lines.push(row('SINK', 'ROWS', '', ''));
   for (const { name, rows, waitingFor } of sinks) lines.push(row(name, count(rows), '', waiting(waitingFor)));
-  for (const { name, state, restarts } of roles) {
+  for (const { name, state, restarts, stats } of roles) {
+    if (stats.workers !== undefined) lines.push(`${name}: ${workersText(stats.workers)}`);
     if (state === 'waiting' || state === 'failed' || state === 'starting') lines.push(`${name}: ${state}`);
     else if (restarts > 0) lines.push(`${name}: started again ${restarts} times`);
   }
   return lines;
+}
+
+function workersText({ wanted, running, restarts }: Workers): string {
+  const alive = running === wanted ? `${wanted} workers` : `${running} of ${wanted} workers`;
+  return restarts === 0 ? alive : `${alive}, started again ${restarts} times`;
 }
 
 function row(name: string, figure: string, lag: string, text: string): string {

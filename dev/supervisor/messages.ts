@@ -20,7 +20,15 @@ export interface SourceRow {
   readonly waitingFor: string | undefined;
 }
 
+/** Processes that a role consists of, when it is more than one. */
+export interface Workers {
+  readonly wanted: number;
+  readonly running: number;
+  readonly restarts: number;
+}
+
 export interface RoleStats {
+  readonly workers?: Workers;
   readonly stages?: readonly StageRow[];
   readonly sinks?: readonly SinkRow[];
   readonly sources?: readonly SourceRow[];
@@ -65,11 +73,20 @@ export function parseMessage(message: unknown): RoleMessage | undefined {
 function statsOf(message: Record<string, unknown>): RoleStats {
   const [events, changes] = [number(message['events']), number(message['changes'])];
   return {
+    ...(isRecord(message['workers']) && { workers: workersOf(message['workers']) }),
     ...(Array.isArray(message['stages']) && { stages: rows(message['stages'], stageRow) }),
     ...(Array.isArray(message['sinks']) && { sinks: rows(message['sinks'], sinkRow) }),
     ...(Array.isArray(message['sources']) && { sources: rows(message['sources'], sourceRow) }),
     ...(events !== undefined && { events }),
     ...(changes !== undefined && { changes }),
+  };
+}
+
+function workersOf(workers: Record<string, unknown>): Workers {
+  return {
+    wanted: number(workers['wanted']) ?? 0,
+    running: number(workers['running']) ?? 0,
+    restarts: number(workers['restarts']) ?? 0,
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { type Clock, systemClock } from '../clock.ts';
 import type { Topology } from '../dsl/topology.ts';
-import { RetriableError, SluiceError } from '../errors.ts';
+import { RetriableError, SluiceError, TaskMigratedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { SerdeFactory } from '../serde.ts';
 import type { GroupMembership, KafkaAdmin, KafkaClient, KafkaReader } from './kafka-client.ts';
@@ -199,9 +199,12 @@ class RunningApp implements StreamApp {
       try {
         return await attempt();
       } catch (error) {
-        if (!(error instanceof RetriableError) || this.#abort.signal.aborted) throw error;
+        // Processes that start together fence each other while they bring the roster up to date.
+        const mayPass = error instanceof RetriableError || error instanceof TaskMigratedError;
+        if (!mayPass || this.#abort.signal.aborted) throw error;
         this.#config.logger.warn({ code: error.code, attempt: nth }, `waiting for ${what}: ${error.message}`);
-        await this.#clock.sleep(Math.min(5_000, START_BACKOFF_MS * nth), this.#abort.signal);
+        const delay = Math.min(5_000, START_BACKOFF_MS * nth) * (0.5 + Math.random() / 2);
+        await this.#clock.sleep(delay, this.#abort.signal);
       }
     }
   }
