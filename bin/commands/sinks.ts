@@ -16,16 +16,20 @@ import { createParquetSink, type LakeSource, type ParquetWriterName } from '../.
 import { createPostgresSink, type TableSource } from '../../connectors/postgres/sink.ts';
 import { lakeSinks, lakeTopics } from '../../processors/sinks/lake.ts';
 import { warehouseSink, warehouseTopics } from '../../processors/sinks/warehouse.ts';
-import { required, topicLimits } from '../environment.ts';
+import { durationOf, required, topicLimits } from '../environment.ts';
 
 export const help = `sluice sinks [--app NAME]
   Writes silver and gold tables to PostgreSQL (SLUICE_POSTGRES) from Kafka (SLUICE_KAFKA, SLUICE_REGISTRY), exactly once.
   With SLUICE_LAKE, a folder: every record of bronze, silver and gold to Parquet files there, exactly once
-  (SLUICE_LAKE_WRITER: hyparquet-writer, or parquetjs-lite for topics that it can hold).
+  (SLUICE_LAKE_WRITER: hyparquet-writer, or parquetjs-lite for topics that it can hold; SLUICE_LAKE_LINGER: 8s, how long a file waits for more).
   Stop it with SIGTERM.`;
 
-/** A file per partition, hour and write: so rather large ones, rather seldom. */
-const LAKE_LIMITS: Partial<SinkRunnerLimits> = { maxRecords: 20_000, lingerMs: 3_000, positionMs: 10_000 };
+/**
+ * A write is a file per partition and hour of event time. So large ones, seldom: by size while there is much to catch up with, else by time
+ * (docs/decisions/0005). A position that moved over markers only is worth an entry in the log once a minute.
+ */
+const LAKE_LIMITS: Partial<SinkRunnerLimits> = { maxRecords: 20_000, maxBytes: 4 * 2 ** 20, positionMs: 60_000 };
+const LAKE_LINGER = '8s';
 const STATS_MS = 2_000;
 /** The supervisor ends what has not ended 5 s after SIGTERM. */
 const STOP_MS = 4_500;
@@ -38,12 +42,13 @@ export async function run(args: string[]): Promise<number> {
   const warehouse = warehouseOf(values.app, required('SLUICE_POSTGRES'), logger);
   const client = createKafkaClient({ brokers, clientId: `${values.app}-sinks`, logger });
   const serdes = createAvroSerdes({ registryUrl });
+  const lingerMs = durationOf('SLUICE_LAKE_LINGER', LAKE_LINGER);
   const lake = lakeOf(process.env['SLUICE_LAKE'] ?? '', logger);
   const runner = (stage: SinkStage, limits: Partial<SinkRunnerLimits> = {}): SinkRunner =>
     createSinkRunner({ client, app: values.app, stage, serdes, logger, limits, topicLimits: topicLimits() });
   const runners = [
     runner(warehouseSink(warehouse)),
-    ...(lake === undefined ? [] : lakeSinks(lake).map((stage) => runner(stage, LAKE_LIMITS))),
+    ...(lake === undefined ? [] : lakeSinks(lake).map((stage) => runner(stage, { ...LAKE_LIMITS, lingerMs }))),
   ];
 
   const stopped = onStop();

@@ -121,7 +121,8 @@ async function environment(
     SLUICE_DISK: (process.env['SLUICE_KAFKA'] ?? '') === '' ? String(diskBytes(process.env['SLUICE_DISK'])) : '',
     SLUICE_SIM_DIR: simulatorDir(dir),
     NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(CACHE_DIR, 'compiled'),
-    ...(bounded && { SLUICE_CLOCK: 'sender' }),
+    // In dense traffic an hour of event time is over in seconds anyway, and nobody should wait for the last files.
+    ...(bounded && { SLUICE_CLOCK: 'sender', SLUICE_LAKE_LINGER: process.env['SLUICE_LAKE_LINGER'] ?? '2s' }),
   };
 }
 

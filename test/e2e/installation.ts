@@ -57,6 +57,7 @@ export class Installation {
       SLUICE_POSTGRES: address('POSTGRES'),
       // Of sinks and of verify: the oracles read bronze from it.
       SLUICE_LAKE: join(folder, 'lake'),
+      SLUICE_LAKE_LINGER: '2s',
       SLUICE_COLLECTOR_PORT: port,
       SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
       SLUICE_CLOCK: 'sender',
