@@ -93,7 +93,7 @@ export type { SinkStage, SinkTopic } from './runtime/sink-stage.ts';
 export type { RuntimeOptions } from './runtime/slot-runner.ts';
 export type { StageStats } from './runtime/stage-stats.ts';
 export { DEFAULT_RUNTIME_OPTIONS, startStreamApp, type StreamApp, type StreamAppConfig } from './runtime/stream-app.ts';
-export { deadLetterTopicOf, lateTopicOf } from './runtime/task-output.ts';
+export { deadLetterTopicOf, lateTopicOf, SOURCE_HEADER_PREFIX } from './runtime/task-output.ts';
 export {
   type DeclaredTopic,
   limitsForDisk,

@@ -33,6 +33,8 @@ const encoder = new TextEncoder();
 export const lateTopicOf = (stage: string): string => `${stage}.late`;
 /** The dead-letter topic of a stage. */
 export const deadLetterTopicOf = (stage: string): string => `${stage}.dlq`;
+/** Before the name of a header that the record had in its source topic, in the headers of its dead letter. */
+export const SOURCE_HEADER_PREFIX = 'source.header.';
 
 export class TaskOutput {
   readonly #collector: RecordCollector;
@@ -112,6 +114,7 @@ export class TaskOutput {
     headers.push(['source.topic', encoder.encode(topic)]);
     headers.push(['source.partition', encoder.encode(String(this.#partition))]);
     headers.push(['source.offset', encoder.encode(String(cursor.offset))]);
+    for (const [name, value] of cursor.headers()) headers.push([`${SOURCE_HEADER_PREFIX}${name}`, value]);
     const record = { key: cursor.keyBytes(), value: cursor.valueBytes(), timestamp: cursor.timestamp, headers };
     this.#collector.add(deadLetterTopicOf(stage), this.#partition, record);
   }
