@@ -1,6 +1,7 @@
 /** The public surface of the engine. Everything outside topology/ imports from here (`#topology`). Named re-exports only, sorted by file. */
 export { type Clock, systemClock } from './clock.ts';
 export { type RejectedRecord, type Sink, type SinkPartition, type SinkRecord, SinkRecordError } from './connector.ts';
+export { describeText, toMermaid } from './dsl/describe.ts';
 export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './dsl/kstream.ts';
 export type { Emit } from './dsl/node.ts';
 export { stage, type Stage, type StageBuilder } from './dsl/stage.ts';

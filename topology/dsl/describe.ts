@@ -6,9 +6,24 @@ import type { SubTopology } from './topology.ts';
 export function describeText(subs: readonly SubTopology[], time: TimePolicyName): string {
   const stages = [...Map.groupBy(subs, (sub) => sub.stage)].flatMap(([stage, own]) => [
     `stage ${stage}`,
-    ...own.flatMap((sub) => [`  sub-topology ${sub.id} (${sub.partitions} tasks)`, ...nodeLines(sub)]),
+    ...own.flatMap((sub) => [
+      `  sub-topology ${sub.id} (${sub.partitions} tasks)`,
+      ...topicLines('reads', sub.sources),
+      ...topicLines('writes', sub.sinks),
+      ...sub.stores.map((store) => `    store ${store.name} (${storeText(store)})`),
+      ...nodeLines(sub),
+    ]),
   ]);
   return [...(time === 'watermark' ? [] : [`time ${time}`]), ...stages].join('\n');
+}
+
+function topicLines(verb: string, ends: SubTopology['sources'] | SubTopology['sinks']): string[] {
+  const names = new Map(ends.map(({ topic }) => [topic.name, topic.partitions]));
+  return [...names].map(([name, partitions]) => `    ${verb} ${name} (${partitions} partitions)`);
+}
+
+function storeText({ kind, retentionMs }: SubTopology['stores'][number]): string {
+  return retentionMs === undefined ? kind : `${kind}, kept ${retentionMs / 1_000} s of event time`;
 }
 
 function nodeLines(sub: SubTopology): string[] {
