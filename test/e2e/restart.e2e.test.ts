@@ -200,7 +200,7 @@ describe('npm start again and again', { timeout: 6 * 60_000 }, () => {
     const start = await begin(['--no-simulator'], { SLUICE_CLOCK: 'sender' });
     const env = await environment();
     await setClock(env, Date.now() + AHEAD_MS);
-    const verified = await runRole('verify', ['--timeout', '120', '--min-rows', '5'], env);
+    const verified = await runRole('verify', ['--timeout', '300', '--min-rows', '5'], env);
     process.stderr.write(`${verified.output}\n`);
     assert.equal(verified.code, 0, 'the tables are not what the oracles say');
     assert.equal(await start.interrupt(), 0, start.output);
