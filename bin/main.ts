@@ -22,6 +22,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
     run: () => import('./commands/run.ts'),
     sinks: () => import('./commands/sinks.ts'),
     simulate: () => import('./commands/simulate.ts'),
+    capture: () => import('./commands/capture.ts'),
     verify: () => import('./commands/verify.ts'),
     topics: () => import('./commands/topics.ts'),
     inspect: () => import('./commands/inspect.ts'),

@@ -83,6 +83,13 @@ export type {
 export { ledgerTopicOf } from './runtime/ledger-reader.ts';
 export { sinkDeadLetterTopicOf } from './runtime/sink-dead-letters.ts';
 export {
+  createSinkPositions,
+  type HeldPosition,
+  SINK_DELIVERY_MS,
+  type SinkPositions,
+  type SinkPositionsOptions,
+} from './runtime/sink-positions.ts';
+export {
   createSinkRunner,
   DEFAULT_SINK_LIMITS,
   type SinkRunner,

@@ -4,7 +4,9 @@ import { pino } from 'pino';
 import {
   ConfigError,
   createKafkaClient,
+  createSinkPositions,
   createSinkRunner,
+  type KafkaClient,
   type Logger,
   type Sink,
   type SinkRunner,
@@ -13,8 +15,10 @@ import {
 } from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { createParquetSink, type LakeSource, type ParquetWriterName } from '../../connectors/parquet/index.ts';
+import { createPostHogSink } from '../../connectors/posthog/index.ts';
 import { createPostgresSink, type TableSource } from '../../connectors/postgres/sink.ts';
 import { lakeSinks, lakeTopics } from '../../processors/sinks/lake.ts';
+import { postHogSink, postHogTopics, productEventOf } from '../../processors/sinks/posthog.ts';
 import { warehouseSink, warehouseTopics } from '../../processors/sinks/warehouse.ts';
 import { durationOf, required, topicLimits } from '../environment.ts';
 
@@ -22,6 +26,7 @@ export const help = `sluice sinks [--app NAME]
   Writes silver and gold tables to PostgreSQL (SLUICE_POSTGRES) from Kafka (SLUICE_KAFKA, SLUICE_REGISTRY), exactly once.
   With SLUICE_LAKE, a folder: every record of bronze, silver and gold to Parquet files there, exactly once
   (SLUICE_LAKE_WRITER: hyparquet-writer, or parquetjs-lite for topics that it can hold; SLUICE_LAKE_LINGER: 8s, how long a file waits for more).
+  With SLUICE_POSTHOG_KEY: app events and summaries to PostHog at SLUICE_POSTHOG_HOST (https://us.i.posthog.com), each at least once and merged there.
   Stop it with SIGTERM.`;
 
 /**
@@ -30,6 +35,8 @@ export const help = `sluice sinks [--app NAME]
  */
 const LAKE_LIMITS: Partial<SinkRunnerLimits> = { maxRecords: 20_000, maxBytes: 4 * 2 ** 20, positionMs: 60_000 };
 const LAKE_LINGER = '8s';
+/** An event per record, a request per write. */
+const POSTHOG_LIMITS: Partial<SinkRunnerLimits> = { maxRecords: 500, maxBytes: 2 ** 20, lingerMs: 500 };
 const STATS_MS = 2_000;
 /** The supervisor ends what has not ended 5 s after SIGTERM. */
 const STOP_MS = 4_500;
@@ -44,11 +51,13 @@ export async function run(args: string[]): Promise<number> {
   const serdes = createAvroSerdes({ registryUrl });
   const lingerMs = durationOf('SLUICE_LAKE_LINGER', LAKE_LINGER);
   const lake = lakeOf(process.env['SLUICE_LAKE'] ?? '', logger);
+  const postHog = postHogOf(values.app, client, logger);
   const runner = (stage: SinkStage, limits: Partial<SinkRunnerLimits> = {}): SinkRunner =>
     createSinkRunner({ client, app: values.app, stage, serdes, logger, limits, topicLimits: topicLimits() });
   const runners = [
     runner(warehouseSink(warehouse)),
     ...(lake === undefined ? [] : lakeSinks(lake).map((stage) => runner(stage, { ...LAKE_LIMITS, lingerMs }))),
+    ...(postHog === undefined ? [] : [runner(postHogSink(postHog), POSTHOG_LIMITS)]),
   ];
 
   const stopped = onStop();
@@ -64,7 +73,8 @@ export async function run(args: string[]): Promise<number> {
     clearInterval(timer);
     await within(STOP_MS, async () => {
       await Promise.all(runners.map((runner) => runner.stop()));
-      await Promise.all([warehouse.close(), lake?.close(), client.close().catch(() => undefined)]);
+      await Promise.all([warehouse.close(), lake?.close(), postHog?.close()]);
+      await client.close().catch(() => undefined);
     });
     process.send?.({ type: 'stats', sinks: statsOf(runners) });
   }
@@ -114,6 +124,20 @@ function lakeOf(root: string, logger: Logger): Sink | undefined {
     },
     logger,
     ...(writer !== '' && { writer: writer as ParquetWriterName }),
+  });
+}
+
+/** None without a key. */
+function postHogOf(app: string, client: KafkaClient, logger: Logger): Sink | undefined {
+  const key = process.env['SLUICE_POSTHOG_KEY'] ?? '';
+  if (key === '') return undefined;
+  return createPostHogSink({
+    host: process.env['SLUICE_POSTHOG_HOST'] || 'https://us.i.posthog.com',
+    key,
+    topics: postHogTopics.map((topic) => topic.name),
+    eventOf: productEventOf,
+    positions: createSinkPositions({ client, app, stage: 'posthog' }),
+    logger,
   });
 }
 

@@ -73,13 +73,16 @@ export async function run(args: string[]): Promise<number> {
       columns: process.stdout.columns,
       write: (text) => void process.stdout.write(text),
     },
-    environment: (addresses, ports) => environment(dir, bounded, addresses, ports['collector']?.['http']),
+    environment: async (addresses, ports) => ({
+      ...(await environment(dir, bounded, addresses, ports['collector']?.['http'])),
+      ...(await captureEnvironment(bounded, ports['capture']?.['http'])),
+    }),
     async prepare(address, signal, print) {
       const mysql = shopUrl(await address('mysql'));
       await prepareShop(mysql, join(ROOT, 'schemas', 'sql', 'shop.sql'), signal, print);
       if (!values['no-simulator']) await seedShop(dir, mysql, simulatorArgs, signal);
     },
-    roles: (env) => roles({ ...inherited(), ...env }, runArgs, values['no-simulator'] ? undefined : simulatorArgs),
+    roles: (env) => roles(dir, { ...inherited(), ...env }, runArgs, values['no-simulator'] ? undefined : simulatorArgs),
     beside: tellFirstRow,
     work: bounded ? boundedWork : undefined,
   });
@@ -172,14 +175,34 @@ function inherited(): Environment {
   );
 }
 
-function roles(env: Environment, runArgs: readonly string[], simulatorArgs: readonly string[] | undefined): RoleSpec[] {
+/** Where events go without a key, and always when a run is to be verified. The key that goes with it is no secret, yet not for the table of addresses. */
+async function captureEnvironment(bounded: boolean, lastPort: number | undefined): Promise<Environment> {
+  if (
+    !bounded &&
+    ((process.env['SLUICE_POSTHOG_KEY'] ?? '') !== '' || (process.env['SLUICE_POSTHOG_HOST'] ?? '') !== '')
+  )
+    return {};
+  const port = await freePort(lastPort);
+  return { SLUICE_CAPTURE_PORT: String(port), SLUICE_POSTHOG_HOST: `http://127.0.0.1:${port}` };
+}
+
+function roles(
+  dir: string,
+  inheritedAndOwn: Environment,
+  runArgs: readonly string[],
+  simulatorArgs: readonly string[] | undefined,
+): RoleSpec[] {
+  const capturePort = inheritedAndOwn['SLUICE_CAPTURE_PORT'];
+  const env = { ...inheritedAndOwn, ...(capturePort !== undefined && { SLUICE_POSTHOG_KEY: 'phc_captured' }) };
   const role = (name: string, tier: RoleSpec['tier'], args: readonly string[] = []): RoleSpec => ({
     name,
     tier,
     command: roleCommand(name, args),
     env,
   });
+  const captureArgs = ['--port', capturePort ?? '', '--dir', join(dir, 'posthog')];
   return [
+    ...(capturePort === undefined ? [] : [role('capture', 'target', captureArgs)]),
     role('sources', 'source'),
     role('run', 'topology', runArgs),
     role('sinks', 'sink'),
@@ -210,6 +233,7 @@ function verify({ env, signal, started }: Work, manifest: string | undefined): P
   const [program, ...args] = roleCommand('verify', [
     '--min-rows',
     String(MIN_ROWS),
+    ...(env['SLUICE_CAPTURE_PORT'] === undefined ? [] : ['--posthog', env['SLUICE_POSTHOG_HOST'] ?? '']),
     ...(manifest === undefined ? [] : ['--manifest', manifest]),
   ]);
   const child = spawn(program, args, { stdio: 'inherit', detached: true, env: { ...process.env, ...env } });

@@ -7,17 +7,19 @@ import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { readLake } from '../../connectors/parquet/index.ts';
 import { isRightLetters, reportLetters, verifyDeadLetters } from '../../dev/verify/dead-letters.ts';
 import type { LakeView } from '../../dev/verify/lake.ts';
+import { isRightPostHog, reportPostHog, verifyPostHog } from '../../dev/verify/posthog.ts';
 import { isRight, report } from '../../dev/verify/report.ts';
 import { verifyTables } from '../../dev/verify/verify.ts';
 import { shopStages } from '../../processors/index.ts';
 import { lakeStageOf, lakeTopics } from '../../processors/sinks/lake.ts';
 import { required } from '../environment.ts';
 
-export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--lake FOLDER] [--manifest FILE]
+export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--lake FOLDER] [--manifest FILE] [--posthog URL]
   Waits until stages and sinks have caught up, then compares every row of silver and gold in Kafka (SLUICE_KAFKA, SLUICE_REGISTRY) and
   PostgreSQL (SLUICE_POSTGRES) with what SQL over bronze says. Stop the producers before; the stages and sinks must run.
   --lake FOLDER (SLUICE_LAKE): bronze is read from the Parquet files there, and every row of every topic of the lake is compared with the topic.
   --manifest: the simulator's; then the dead letters of app events must be exactly the events that it spoiled, each with its reason.
+  --posthog: a capture server's (sluice capture); then it must have exactly the events that bronze and gold demand.
   Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.`;
 
 const MIN_ROWS = 20;
@@ -31,6 +33,7 @@ export async function run(args: string[]): Promise<number> {
       timeout: { type: 'string', default: '120' },
       lake: { type: 'string', default: process.env['SLUICE_LAKE'] ?? '' },
       manifest: { type: 'string' },
+      posthog: { type: 'string' },
     },
   });
   const minRows = wholeNumber('--min-rows', values['min-rows']);
@@ -56,8 +59,14 @@ export async function run(args: string[]): Promise<number> {
     const { manifest } = values;
     const letters = manifest === undefined ? undefined : await verifyDeadLetters(client, manifest, deadline);
     if (letters !== undefined) console.log(reportLetters(letters));
-    process.send?.({ type: 'verified', results, letters });
-    const isAllRight = letters === undefined || isRightLetters(letters);
+    const progress = (text: string): void => void process.stderr.write(`verify: ${text}\n`);
+    const { app, posthog: url } = values;
+    const posthog =
+      url === undefined ? undefined : await verifyPostHog({ client, serdes, schemas, app, url, deadline, progress });
+    if (posthog !== undefined) console.log(reportPostHog(posthog, minRows));
+    process.send?.({ type: 'verified', results, letters, posthog });
+    const isAllRight =
+      (letters === undefined || isRightLetters(letters)) && (posthog === undefined || isRightPostHog(posthog, minRows));
     return isAllRight && results.every((result) => isRight(result, minRows)) ? 0 : 1;
   } finally {
     await client.close().catch(() => undefined);

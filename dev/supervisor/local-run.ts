@@ -61,6 +61,7 @@ const ADDRESSES: Readonly<Record<string, { readonly form: RegExp; readonly examp
   SLUICE_REGISTRY: { form: /^https?:\/\/[^\s/]+/, example: 'http://127.0.0.1:8081' },
   SLUICE_MYSQL: { form: /^mysql:\/\/[^\s/]+/, example: 'mysql://user:password@127.0.0.1:3306/shop' },
   SLUICE_POSTGRES: { form: /^postgres(ql)?:\/\/\S+/, example: 'postgres://user:password@127.0.0.1:5432/sluice' },
+  SLUICE_POSTHOG_HOST: { form: /^https?:\/\/[^\s/@]+/, example: 'https://eu.i.posthog.com' },
   SLUICE_COLLECTOR_PORT: { form: /^\d{1,5}$/, example: '8080' },
 };
 

@@ -8,7 +8,7 @@ import { parseMessage, type RoleStats, type SimulationDone } from './messages.ts
 import type { RunFile } from './run-file.ts';
 
 /** When a role is stopped: what produces first, what others stand on last. */
-export type RoleTier = 'traffic' | 'source' | 'topology' | 'sink';
+export type RoleTier = 'traffic' | 'source' | 'topology' | 'sink' | 'target';
 
 export interface RoleSpec {
   readonly name: string;

@@ -6,7 +6,7 @@ import type { Role, RoleTier } from './roles.ts';
 import type { ProcessEntry } from './run-file.ts';
 
 /** What produces first, so that all that was accepted is still carried through. */
-export const ROLE_ORDER: readonly RoleTier[] = ['traffic', 'source', 'topology', 'sink'];
+export const ROLE_ORDER: readonly RoleTier[] = ['traffic', 'source', 'topology', 'sink', 'target'];
 
 /** ms after the begin by which each must have ended; what one leaves over is the next one's. */
 const ROLE_DEADLINES: Readonly<Record<RoleTier, number>> = {
@@ -14,6 +14,7 @@ const ROLE_DEADLINES: Readonly<Record<RoleTier, number>> = {
   source: 3_000,
   topology: 4_500,
   sink: 6_000,
+  target: 6_300,
 };
 const PART_DEADLINES = { registry: 6_500, databases: 8_000, kafka: 9_500 } as const;
 
@@ -40,6 +41,7 @@ const LEFT_ORDER: readonly (readonly string[])[] = [
   ['sources'],
   ['run'],
   ['sinks'],
+  ['capture'],
   [],
   ['registry'],
   ['mysql', 'postgres'],

@@ -252,11 +252,14 @@ class Run {
   #tell(env: Readonly<Record<string, string>>): void {
     const shown = Object.entries(env).filter(([name]) => name.startsWith('SLUICE_'));
     const addresses = Object.fromEntries(shown.map(([name, value]) => [name, withoutPassword(value)]));
-    const collector = Number(env['SLUICE_COLLECTOR_PORT']);
-    const { ports } = this.#runFile.state;
+    const ports = { ...this.#runFile.state.ports };
+    for (const name of ['collector', 'capture']) {
+      const port = Number(env[`SLUICE_${name.toUpperCase()}_PORT`] ?? '');
+      if (Number.isSafeInteger(port) && port > 0) ports[name] = { http: port };
+    }
     this.#runFile.update({
       addresses,
-      ports: Number.isSafeInteger(collector) ? { ...ports, collector: { http: collector } } : ports,
+      ports,
     });
     this.#print(
       [

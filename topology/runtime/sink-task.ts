@@ -96,9 +96,10 @@ export class SinkTask {
     const { trouble, sink } = this.#context;
     const { signal } = this.#abort;
     while (!signal.aborted) {
+      let held: SinkPartition | undefined;
       try {
         this.#interrupted = undefined;
-        const held = await sink.claim(this.tp.topic, this.tp.partition);
+        held = await sink.claim(this.tp.topic, this.tp.partition);
         if (signal.aborted) return;
         await this.#begin(held);
         await this.#pump(held);
@@ -106,6 +107,8 @@ export class SinkTask {
         if (signal.aborted) return;
         this.#leave();
         await trouble.wait(this.#name, error, signal);
+      } finally {
+        await held?.close().catch(() => undefined);
       }
     }
   }

@@ -1,0 +1,2 @@
+export { createPostHogSink } from './sink.ts';
+export type { PostHogEvent, PostHogSinkOptions } from './types.ts';
