@@ -107,3 +107,15 @@ export async function startHarness(makeClient: () => KafkaClient): Promise<SinkH
     },
   };
 }
+
+/** Of records that say where they belong: what is there says what is missing. */
+export function flowEvent(_topic: string, record: SinkRecord): PostHogEvent {
+  const { partition, n } = record.value as { partition: number; n: number };
+  return {
+    uuid: uuidOf(partition, n),
+    event: 'number',
+    distinctId: String(record.key),
+    timestamp: START + n,
+    properties: { partition, n },
+  };
+}
