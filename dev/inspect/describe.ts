@@ -16,7 +16,7 @@ export function topologyText(topology: Topology, stage: string | undefined): str
   const stages = new Set(subs.map((sub) => sub.stage)).size;
   const tasks = subs.reduce((sum, sub) => sum + sub.partitions, 0);
   const counts = `${stages} stages, ${subs.length} sub-topologies, ${tasks} tasks`;
-  return `application ${topology.app}, epoch ${topology.epoch}: ${counts}\n${describeText(subs)}`;
+  return `application ${topology.app}, epoch ${topology.epoch}: ${counts}\n${describeText(subs, topology.time)}`;
 }
 
 /** A Mermaid flowchart. */
