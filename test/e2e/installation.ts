@@ -37,7 +37,8 @@ export class Installation {
     this.#abort = abort;
   }
 
-  static async start(): Promise<Installation> {
+  /** `capture`: with a capture server in PostHog's place, which the caller starts by `startCapture`. */
+  static async start(options: { readonly capture?: boolean } = {}): Promise<Installation> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-e2e-'));
     await mkdir(join(folder, 'logs'), { recursive: true });
     const abort = new AbortController();
@@ -50,6 +51,7 @@ export class Installation {
     });
     const address = (name: string): string => servers.env[`SLUICE_TEST_${name}`] ?? '';
     const port = String(await freePort());
+    const capturePort = await freePort();
     const env = {
       SLUICE_KAFKA: address('KAFKA'),
       SLUICE_REGISTRY: address('REGISTRY'),
@@ -62,6 +64,10 @@ export class Installation {
       SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
       SLUICE_CLOCK: 'sender',
       SLUICE_SIM_DIR: join(folder, 'simulator'),
+      ...(options.capture === true && {
+        SLUICE_POSTHOG_HOST: `http://127.0.0.1:${capturePort}`,
+        SLUICE_POSTHOG_KEY: 'phc_captured',
+      }),
     };
     const logger = pino({ level: 'silent' });
     const client = createKafkaClient({ brokers: address('KAFKA').split(','), clientId: 'e2e', logger });
@@ -73,6 +79,15 @@ export class Installation {
     const role = new RoleProcess(name, args, { env: this.env, logs: join(this.#folder, 'logs') });
     this.#roles.push(role);
     return role;
+  }
+
+  /** Where events for PostHog go. */
+  get postHog(): string {
+    return this.env['SLUICE_POSTHOG_HOST'] ?? '';
+  }
+
+  startCapture(): RoleProcess {
+    return this.role('capture', ['--port', new URL(this.postHog).port, '--dir', join(this.#folder, 'posthog')]);
   }
 
   /** The folder of the lake. */

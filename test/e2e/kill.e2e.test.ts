@@ -1,6 +1,7 @@
 /**
  * The whole way on real parts, with a kill -9 of the topology in the middle of a transaction, and of the sinks in the middle of their writes: MySQL and
- * events -> Kafka -> stages -> PostgreSQL and the lake, then every row of every table against its oracle over the lake, and of the lake against its topics.
+ * events -> Kafka -> stages -> PostgreSQL, the lake and PostHog (a capture server in its place, which fails meanwhile); then every row of every table
+ * against its oracle over the lake, of the lake against its topics, and every event against bronze and gold.
  */
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
@@ -32,7 +33,7 @@ const SIMULATION = ['--seconds', String(SECONDS), '--seed', '7'];
 describe('the whole way', { timeout: 8 * 60_000 }, () => {
   let shop: Installation;
   before(async () => {
-    shop = await Installation.start();
+    shop = await Installation.start({ capture: true });
   });
   after(() => shop.close());
 
@@ -98,6 +99,12 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
     return await neverCommitted();
   }
 
+  /** The capture server answers so for a while. */
+  async function fail(how: { readonly status: number; readonly forMs: number }): Promise<void> {
+    const answer = await fetch(`${shop.postHog}/_fail`, { method: 'POST', body: JSON.stringify(how) });
+    assert.ok(answer.ok, `${answer.status} ${await answer.text()}`);
+  }
+
   /** Kills the topology while a transaction is open; the successor's fencing aborts it. */
   async function killInTransaction(run: RoleProcess): Promise<bigint> {
     await until('an open transaction', 30_000, async () => (await open()).length > 0);
@@ -109,13 +116,15 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
     // Captured from the start on: the shop is seeded and its clock set before.
     const prepared = await runRole('simulate', ['--prepare', ...SIMULATION], shop.env);
     assert.equal(prepared.code, 0, prepared.output);
+    const capture = shop.startCapture();
     const sources = shop.role('sources');
     let run = shop.role('run');
     let sinks = shop.role('sinks');
-    await Promise.all([sources.ready(), run.ready(), sinks.ready()]);
+    await Promise.all([capture.ready(), sources.ready(), run.ready(), sinks.ready()]);
     const simulate = shop.role('simulate', SIMULATION);
     const progress = async (): Promise<number> => Number(await positionSum()) / EVENTS;
     await until('a fifth of the events', 120_000, async () => (await progress()) > 0.2);
+    await fail({ status: 503, forMs: 4_000 });
     const left = await killInWrite(sinks);
     assert.ok(left.length > 0, 'nothing was being written to the lake when the sinks were killed');
     sinks = shop.role('sinks');
@@ -145,7 +154,18 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
 
     const verified = await runRole(
       'verify',
-      ['--min-rows', '20', '--timeout', '150', '--lake', shop.lake, '--manifest', shop.manifest],
+      [
+        '--min-rows',
+        '20',
+        '--timeout',
+        '300',
+        '--lake',
+        shop.lake,
+        '--manifest',
+        shop.manifest,
+        '--posthog',
+        shop.postHog,
+      ],
       shop.env,
     );
     process.stderr.write(`${verified.output}\n`);
@@ -161,6 +181,6 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
     process.stderr.write(
       `sinks killed with ${left.length} files of the lake uncommitted\n${killedAt.length} kills, aborted records in ${where}, ${restored} changelog records restored\n`,
     );
-    for (const role of [sources, run, sinks]) assert.ok(role.running, `${role.name} has ended`);
+    for (const role of [capture, sources, run, sinks]) assert.ok(role.running, `${role.name} has ended`);
   });
 });
