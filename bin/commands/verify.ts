@@ -23,6 +23,7 @@ export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--
   Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.`;
 
 const MIN_ROWS = 20;
+const SAY_AGAIN_MS = 5_000;
 
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -53,7 +54,7 @@ export async function run(args: string[]): Promise<number> {
       postgres,
       lake: lakeOf(values.lake),
       timeoutMs,
-      progress: (text) => process.stderr.write(`verify: ${text}\n`),
+      progress: sayer(),
     });
     console.log(report(results, minRows));
     const { manifest } = values;
@@ -71,6 +72,20 @@ export async function run(args: string[]): Promise<number> {
   } finally {
     await client.close().catch(() => undefined);
   }
+}
+
+/** Says what is done or waited for; of the same wait, which counts up many times a second, a line every few seconds. */
+function sayer(): (text: string) => void {
+  let kind = '';
+  let saidAt = -Infinity;
+  return (text) => {
+    const now = performance.now();
+    const of = text.split(' in ', 1)[0] ?? text;
+    if (of === kind && now - saidAt < SAY_AGAIN_MS) return;
+    kind = of;
+    saidAt = now;
+    process.stderr.write(`verify: ${text}\n`);
+  };
 }
 
 /** None without a folder. */
