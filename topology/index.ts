@@ -65,6 +65,7 @@ export {
   type RecordHeader,
 } from './record-batch.ts';
 export type { AnyRecord, StreamRecord, TopicPartition, WindowKey } from './record.ts';
+export { type DurationCounts, sumOfDurations } from './runtime/duration-histogram.ts';
 export { encodeHint, type Hint, HINTS_TOPIC, HintView, parseHint } from './runtime/hints.ts';
 export type {
   CommittedOffset,

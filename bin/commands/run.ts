@@ -15,11 +15,13 @@ import {
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { shopStages } from '../../processors/index.ts';
 import { required, topicLimits } from '../environment.ts';
+import { stageHealth, stageMetrics, tellMetrics } from '../role-metrics.ts';
 import { workerCount } from '../workers/worker-count.ts';
 import { WorkerPool } from '../workers/worker-pool.ts';
 
 export const help = `sluice run [--app NAME] [--workers N]
   Runs the stages: reads and writes Kafka (SLUICE_KAFKA), registers schemas (SLUICE_REGISTRY). Stop it with SIGTERM.
+  SLUICE_METRICS_PORT: GET /metrics, /healthz, /readyz there; of several workers each has the next port.
   --workers N: N processes that share the slots; one that dies is started again. On several machines: the same command on each.`;
 
 const STATS_MS = 2_000;
@@ -85,6 +87,11 @@ async function runStages(topology: Topology, logger: Logger): Promise<number> {
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
+  let running: StreamApp | undefined;
+  const metrics = await tellMetrics({
+    metrics: () => stageMetrics(running?.stats()),
+    health: () => stageHealth(running?.stats()),
+  });
   const starting = startStreamApp({
     client,
     topology,
@@ -97,13 +104,16 @@ async function runStages(topology: Topology, logger: Logger): Promise<number> {
   if (app === undefined) {
     // It waits for the broker or the registry: nothing is processed yet.
     starting.catch(() => undefined);
+    await metrics?.close();
     return EXIT.ok;
   }
+  running = app;
   process.send?.({ type: 'ready' });
   logger.info({ epoch: topology.epoch }, 'running');
   const timer = setInterval(() => process.send?.({ type: 'stats', ...app.stats() }), STATS_MS);
   await stopped;
   clearInterval(timer);
+  await metrics?.close();
   const inTime = await within(STOP_MS, stop(app, client));
   if (!inTime) logger.warn(`not stopped within ${STOP_MS / 1_000} s; what is not committed will be done again`);
   return EXIT.ok;

@@ -21,13 +21,14 @@ import { lakeSinks, lakeTopics } from '../../processors/sinks/lake.ts';
 import { postHogSink, postHogTopics, productEventOf } from '../../processors/sinks/posthog.ts';
 import { warehouseSink, warehouseTopics } from '../../processors/sinks/warehouse.ts';
 import { durationOf, required, topicLimits } from '../environment.ts';
+import { sinkHealth, sinkMetrics, tellMetrics } from '../role-metrics.ts';
 
 export const help = `sluice sinks [--app NAME]
   Writes silver and gold tables to PostgreSQL (SLUICE_POSTGRES) from Kafka (SLUICE_KAFKA, SLUICE_REGISTRY), exactly once.
   With SLUICE_LAKE, a folder: every record of bronze, silver and gold to Parquet files there, exactly once
   (SLUICE_LAKE_WRITER: hyparquet-writer, or parquetjs-lite for topics that it can hold; SLUICE_LAKE_LINGER: 8s, how long a file waits for more).
   With SLUICE_POSTHOG_KEY: app events and summaries to PostHog at SLUICE_POSTHOG_HOST (https://us.i.posthog.com), each at least once and merged there.
-  Stop it with SIGTERM.`;
+  SLUICE_METRICS_PORT: GET /metrics, /healthz, /readyz there. Stop it with SIGTERM.`;
 
 /**
  * A write is a file per partition and hour of event time. So large ones, seldom: by size while there is much to catch up with, else by time
@@ -60,9 +61,19 @@ export async function run(args: string[]): Promise<number> {
     ...(postHog === undefined ? [] : [runner(postHogSink(postHog), POSTHOG_LIMITS)]),
   ];
 
+  let isStarted = false;
+  const metrics = await tellMetrics({
+    metrics: () => sinkMetrics(runners.map((each) => each.stats())),
+    health: () =>
+      sinkHealth(
+        runners.map((each) => each.stats()),
+        isStarted,
+      ),
+  });
   const stopped = onStop();
   const timer = setInterval(() => process.send?.({ type: 'stats', sinks: statsOf(runners) }), STATS_MS);
   const started = Promise.all(runners.map((runner) => runner.start())).then(() => {
+    isStarted = true;
     process.send?.({ type: 'ready' });
     logger.info({ sinks: runners.map((runner) => runner.stats().name) }, 'running');
     return stopped;
@@ -72,6 +83,7 @@ export async function run(args: string[]): Promise<number> {
   } finally {
     clearInterval(timer);
     await within(STOP_MS, async () => {
+      await metrics?.close();
       await Promise.all(runners.map((runner) => runner.stop()));
       await Promise.all([warehouse.close(), lake?.close(), postHog?.close()]);
       await client.close().catch(() => undefined);

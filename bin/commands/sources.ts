@@ -7,11 +7,13 @@ import { type ClockSource, createHttpCollector, type HttpCollector } from '../..
 import { createMysqlCdc, type MysqlCdc } from '../../connectors/mysql-cdc/index.ts';
 import { topics } from '../../processors/topics.ts';
 import { required, topicLimits } from '../environment.ts';
+import { sourceHealth, sourceMetrics, type SourcesStats, tellMetrics } from '../role-metrics.ts';
 
 export const help = `sluice sources
   Captures the shop's database (SLUICE_MYSQL) and takes app events on 127.0.0.1:SLUICE_COLLECTOR_PORT (8080; 0: any free port) into
   Kafka (SLUICE_KAFKA, SLUICE_REGISTRY). SLUICE_COLLECTOR_KEYS: keys that senders present, commas between (dev). SLUICE_CLOCK: wall or sender.
-  SLUICE_CDC_SNAPSHOT=again takes a new snapshot of the database. Stop it with SIGTERM.`;
+  SLUICE_CDC_SNAPSHOT=again takes a new snapshot of the database. SLUICE_METRICS_PORT: GET /metrics, /healthz, /readyz
+  there. Stop it with SIGTERM.`;
 
 const STATS_MS = 2_000;
 /** The supervisor ends what has not ended 5 s after SIGTERM. */
@@ -34,10 +36,17 @@ export async function run(args: string[]): Promise<number> {
   };
   const collector = collectorOf(kafka, logger, onFatal('collector'));
   const cdc = captureOf(kafka, logger, onFatal('cdc.shop'));
+  const all = (): SourcesStats => ({ cdc: cdc.stats(), collector: collector.stats(), ended });
+  let isStarted = false;
+  const metrics = await tellMetrics({
+    metrics: () => sourceMetrics(all()),
+    health: () => sourceHealth(all(), isStarted),
+  });
   const say = (): void => void process.send?.({ type: 'stats', sources: statsOf(cdc, collector, ended) });
   const timer = setInterval(say, STATS_MS);
   const running = Promise.all([collector.start(), cdc.start()]).then(() => {
     const address = `http://127.0.0.1:${collector.port ?? 0}`;
+    isStarted = true;
     process.send?.({ type: 'ready', address });
     logger.info({ address }, 'running');
     return stopped;
@@ -47,6 +56,7 @@ export async function run(args: string[]): Promise<number> {
   } finally {
     clearInterval(timer);
     await within(STOP_MS, async () => {
+      await metrics?.close();
       await Promise.all([collector.stop(), cdc.stop()]);
       await kafka.close();
     });

@@ -193,12 +193,18 @@ function roles(
   simulatorArgs: readonly string[] | undefined,
 ): RoleSpec[] {
   const capturePort = inheritedAndOwn['SLUICE_CAPTURE_PORT'];
-  const env = { ...inheritedAndOwn, ...(capturePort !== undefined && { SLUICE_POSTHOG_KEY: 'phc_captured' }) };
+  const env: Environment = {
+    ...inheritedAndOwn,
+    ...(capturePort !== undefined && { SLUICE_POSTHOG_KEY: 'phc_captured' }),
+  };
+  // One port each: a given one is that of the first.
+  const first = Number(env['SLUICE_METRICS_PORT'] || 0);
+  let nth = 0;
   const role = (name: string, tier: RoleSpec['tier'], args: readonly string[] = []): RoleSpec => ({
     name,
     tier,
     command: roleCommand(name, args),
-    env,
+    env: { ...env, SLUICE_METRICS_PORT: String(first === 0 ? 0 : first + nth++) },
   });
   const captureArgs = ['--port', capturePort ?? '', '--dir', join(dir, 'posthog')];
   return [

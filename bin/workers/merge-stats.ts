@@ -1,4 +1,4 @@
-import type { StageStats, StreamApp } from '#topology';
+import { type StageStats, type StreamApp, sumOfDurations } from '#topology';
 
 /** What one worker tells. */
 export type WorkerStats = ReturnType<StreamApp['stats']>;
@@ -11,6 +11,12 @@ export function mergeStats(all: readonly WorkerStats[]): WorkerStats {
     slots: [...new Set(all.flatMap(({ slots }) => slots))].toSorted((a, b) => a - b),
     restored: sum(all, ({ restored }) => restored),
     commits: sum(all, ({ commits }) => commits),
+    commitMs: sumOfDurations(all.map(({ commitMs }) => commitMs)),
+    restoring: {
+      total: sum(all, ({ restoring }) => restoring.total),
+      done: sum(all, ({ restoring }) => restoring.done),
+    },
+    ready: all.every(({ ready }) => ready),
   };
 }
 
@@ -28,9 +34,11 @@ function mergeStage(parts: readonly StageStats[]): StageStats {
   return {
     name: parts[0]?.name ?? '',
     records: sum(parts, ({ records }) => records),
+    written: sum(parts, ({ written }) => written),
     late: sum(parts, ({ late }) => late),
     deadLetters: sum(parts, ({ deadLetters }) => deadLetters),
     dropped: sum(parts, ({ dropped }) => dropped),
+    stateEntries: sum(parts, ({ stateEntries }) => stateEntries),
     watermark,
     lagMs: watermark === null || !Number.isFinite(newest) ? null : Math.max(0, newest - watermark),
     heldBackBy: least?.heldBackBy ?? null,

@@ -122,7 +122,7 @@ export class WorkerPool {
     const { file, args } = this.#options;
     const child = fork(file, args, {
       execArgv: process.execArgv,
-      env: { ...process.env, SLUICE_WORKER: String(worker.number) },
+      env: { ...process.env, SLUICE_WORKER: String(worker.number), ...metricsPort(worker.number) },
       // Its log lines are those of this process.
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -211,4 +211,10 @@ export class WorkerPool {
   #endWhenAllHave(): void {
     if (this.#workers.every(({ child }) => child === undefined)) this.#ended.resolve(this.#code);
   }
+}
+
+/** One each: a given port is that of the first worker. */
+function metricsPort(number: number): { readonly SLUICE_METRICS_PORT?: string } {
+  const first = Number(process.env['SLUICE_METRICS_PORT'] || 0);
+  return first > 0 ? { SLUICE_METRICS_PORT: String(first + number - 1) } : {};
 }

@@ -59,6 +59,7 @@ class Collector implements HttpCollector {
   readonly #writer: EventWriter;
   readonly #hints: HintTeller;
   readonly #server: FastifyInstance;
+  readonly #answered = new Map<number, number>();
   readonly #abort = new AbortController();
   readonly #opened = Promise.withResolvers<void>();
   #isOpened = false;
@@ -98,6 +99,7 @@ class Collector implements HttpCollector {
         hear: (time) => clock.hear(time),
         submit: (request) => this.#writer.submit(request),
         noteRefusal: () => this.#writer.noteRefusal(),
+        noteAnswer: (status) => void this.#answered.set(status, (this.#answered.get(status) ?? 0) + 1),
       },
       keys,
       limits: this.#limits,
@@ -122,7 +124,8 @@ class Collector implements HttpCollector {
 
   stats(): HttpCollectorStats {
     const { accepted, rejected } = this.#writer;
-    return { accepted: Object.fromEntries(accepted), rejected, waitingFor: this.#waitingFor };
+    const answered = Object.fromEntries(this.#answered);
+    return { accepted: Object.fromEntries(accepted), rejected, answered, waitingFor: this.#waitingFor };
   }
 
   async #start(): Promise<void> {

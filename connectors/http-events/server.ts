@@ -23,6 +23,7 @@ export interface Intake {
   submit(request: DecodedRequest): Promise<void>;
   /** A sender was told to come again. */
   noteRefusal(): void;
+  noteAnswer(status: number): void;
 }
 
 export interface ServerOptions {
@@ -61,6 +62,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     const { waitingFor } = intake;
     if (waitingFor === undefined) return reply.send({ status: 'ok' });
     return reply.code(503).header('retry-after', RETRY_AFTER_S).send({ status: 'waiting', waitingFor });
+  });
+  server.addHook('onResponse', (_request, reply, done) => {
+    intake.noteAnswer(reply.statusCode);
+    done();
   });
   const admission = new Admission(limits);
   const keys = new Keys(options.keys);

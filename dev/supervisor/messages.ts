@@ -45,6 +45,7 @@ export interface SimulationDone {
 
 export type RoleMessage =
   | { readonly type: 'ready'; readonly address: string | undefined }
+  | { readonly type: 'metrics'; readonly port: number }
   | { readonly type: 'stats'; readonly stats: RoleStats }
   | { readonly type: 'done'; readonly done: SimulationDone };
 
@@ -54,6 +55,10 @@ export function parseMessage(message: unknown): RoleMessage | undefined {
   switch (message['type']) {
     case 'ready':
       return { type: 'ready', address: text(message['address']) };
+    case 'metrics': {
+      const port = number(message['port']);
+      return port === undefined ? undefined : { type: 'metrics', port };
+    }
     case 'stats':
       return { type: 'stats', stats: statsOf(message) };
     case 'done':

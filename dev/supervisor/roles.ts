@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ended, identityOf, signalGroup, type ProcessId } from '../parts/identity.ts';
 import { lastLines, logSize } from './log-rotation.ts';
 import { parseMessage, type RoleStats, type SimulationDone } from './messages.ts';
-import type { RunFile } from './run-file.ts';
+import type { ProcessEntry, RunFile } from './run-file.ts';
 
 /** When a role is stopped: what produces first, what others stand on last. */
 export type RoleTier = 'traffic' | 'source' | 'topology' | 'sink' | 'target';
@@ -53,6 +53,8 @@ export class Role {
   readonly #context: RoleContext;
   #child: ChildProcess | undefined;
   #id: ProcessId | undefined;
+  #entry: ProcessEntry | undefined;
+  #metricsTold: number | undefined;
   #state: RoleState = 'starting';
   #restarts = 0;
   #quickFailures = 0;
@@ -111,19 +113,29 @@ export class Role {
     child.once('exit', (code, signal) => this.#onEnd(started, signal ?? `exit code ${code ?? '?'}`, code));
     if (child.pid === undefined) return;
     this.#id = identityOf(child.pid);
-    this.#context.runFile.put({
+    this.#entry = {
       name,
       kind: 'role',
       ...this.#id,
       command: command.join(' '),
       since: new Date(started).toISOString(),
-    });
+    };
+    this.#context.runFile.put(this.#entry);
+  }
+
+  #tellMetrics(port: number): void {
+    if (this.#entry === undefined || this.#child === undefined) return;
+    this.#context.runFile.put({ ...this.#entry, ports: { metrics: port } });
+    if (this.#metricsTold === port) return;
+    this.#metricsTold = port;
+    this.#context.print(`${this.spec.name}: metrics and health at http://127.0.0.1:${port}/metrics, /healthz, /readyz`);
   }
 
   #hear(raw: unknown): void {
     const message = parseMessage(raw);
     // What was on its way when the role was stopped changes nothing: else its end would count as unexpected.
     if (message?.type === 'ready' && this.#state === 'starting') this.#state = 'ready';
+    if (message?.type === 'metrics') this.#tellMetrics(message.port);
     if (message?.type === 'stats') this.#stats = { ...this.#stats, ...message.stats };
     if (message?.type === 'done') {
       if (this.#state !== 'stopped') this.#state = 'finished';

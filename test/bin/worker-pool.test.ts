@@ -103,9 +103,11 @@ describe('numbers of several workers', () => {
   const stage = (of: Partial<StageStats>): StageStats => ({
     name: 's',
     records: 1,
+    written: 0,
     late: 0,
     deadLetters: 0,
     dropped: 0,
+    stateEntries: 0,
     watermark: null,
     lagMs: null,
     heldBackBy: null,
@@ -116,6 +118,9 @@ describe('numbers of several workers', () => {
     slots: [],
     restored: 0,
     commits: 0,
+    commitMs: { bounds: [], counts: [], sum: 0 },
+    restoring: { total: 0, done: 0 },
+    ready: true,
   });
   const merged = (...all: Partial<StageStats>[]): StageStats | undefined => mergeStats(all.map(worker)).stages[0];
 

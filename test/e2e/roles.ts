@@ -24,6 +24,8 @@ export class RoleProcess {
   readonly name: string;
   stats: RoleStats = {};
   done = false;
+  /** Where it serves metrics, when SLUICE_METRICS_PORT is set. */
+  metricsPort: number | undefined;
   readonly #child: ChildProcess;
   readonly #ready: Promise<void>;
   readonly #exited: Promise<number | string>;
@@ -46,8 +48,9 @@ export class RoleProcess {
     );
     this.#ready = new Promise((resolve, reject) => {
       void this.#exited.then((how) => reject(new Error(`${name} has ended (${how}); see ${options.logs}/${name}.log`)));
-      this.#child.on('message', (message: RoleStats & { type: string }) => {
+      this.#child.on('message', (message: RoleStats & { type: string; port?: number }) => {
         if (message.type === 'ready') resolve();
+        if (message.type === 'metrics') this.metricsPort = message.port;
         if (message.type === 'stats') this.stats = message;
         if (message.type === 'done') {
           this.stats = { ...this.stats, ...message };

@@ -8,6 +8,12 @@ export interface Restorable {
   restore(key: Uint8Array, value: Uint8Array | null): void;
 }
 
+/** How far a restore has come, in offsets of changelogs. */
+export interface RestoreProgress {
+  total: number;
+  done: number;
+}
+
 const POLL_MS = 250;
 
 /**
@@ -20,11 +26,12 @@ export async function restoreStores(
   partition: number,
   stores: readonly Restorable[],
   signal: AbortSignal,
+  progress: RestoreProgress = { total: 0, done: 0 },
 ): Promise<number> {
   const partitions = stores.map(({ topic }) => ({ topic, partition }));
   if (partitions.length === 0) return 0;
   const ends = await admin.offsets(partitions, { committed: true });
-  const waiting = new Map<string, { readonly store: Restorable; readonly end: bigint }>();
+  const waiting = new Map<string, { readonly store: Restorable; at: bigint; readonly end: bigint }>();
   const reader = await client.reader({ committed: true, maxBytes: 32 * 2 ** 20, maxBytesPerPartition: 4 * 2 ** 20 });
   let restored = 0;
   try {
@@ -32,7 +39,8 @@ export async function restoreStores(
       const { topic } = store;
       const { start, end } = ends[i] ?? { start: 0n, end: 0n };
       if (end <= start) continue;
-      waiting.set(topic, { store, end });
+      waiting.set(topic, { store, at: start, end });
+      progress.total += Number(end - start);
       reader.seek({ topic, partition }, start);
     }
     const cursor = new RecordCursor();
@@ -48,6 +56,8 @@ export async function restoreStores(
             restored++;
           }
         }
+        progress.done += Number(fetched.nextOffset - target.at);
+        target.at = fetched.nextOffset;
         if (fetched.nextOffset < target.end) continue;
         waiting.delete(fetched.topic);
         reader.remove({ topic: fetched.topic, partition });

@@ -14,7 +14,8 @@ import type { TopicPartition } from '../record.ts';
 import type { LedgerBytes, WriterPromise } from '../time/ledger-records.ts';
 import type { FetchedRecords, KafkaAdmin, KafkaClient, KafkaProducer, KafkaReader } from './kafka-client.ts';
 import { ledgerTopicOf, type LedgerReader, type PromiseListener } from './ledger-reader.ts';
-import { restoreStores } from './restore.ts';
+import { DurationHistogram } from './duration-histogram.ts';
+import { type RestoreProgress, restoreStores } from './restore.ts';
 import { type CommitPlan, Slot } from './slot.ts';
 import { endsByTopic, makeSlotParts, type Wiring, writtenPartitions } from './wiring.ts';
 
@@ -59,6 +60,10 @@ export class SlotRunner implements PromiseListener {
   /** Changelog records applied when the slot was last taken. */
   restored = 0;
   commits = 0;
+  /** Of the commits, begin to acknowledgement. */
+  readonly commitMs = new DurationHistogram();
+  /** Of the restore under way, or of the last one. */
+  restoring: RestoreProgress = { total: 0, done: 0 };
   readonly #context: RunnerContext;
   readonly #abort = new AbortController();
   #loop: Promise<void> | undefined;
@@ -172,7 +177,8 @@ export class SlotRunner implements PromiseListener {
         restore: (key: Uint8Array, value: Uint8Array | null) => task.restore(name, key, value),
       })),
     );
-    this.restored = await restoreStores(client, admin, this.partition, stores, this.#abort.signal);
+    this.restoring = { total: 0, done: 0 };
+    this.restored = await restoreStores(client, admin, this.partition, stores, this.#abort.signal, this.restoring);
     const [end] = await admin.offsets([{ topic: ledgerTopicOf(app), partition: 0 }], { committed: true });
     await Promise.race([ledger.caughtUp(end?.end ?? 0n), aborted(this.#abort.signal)]);
     const mine = new Set(tasks.map((task) => task.name));
@@ -245,6 +251,7 @@ export class SlotRunner implements PromiseListener {
     await producer.begin();
     await this.#send(producer, plan);
     await producer.commit();
+    this.commitMs.observe(this.#context.clock.now() - this.#lastCommit);
     for (const { topic, offset } of plan.offsets) {
       if (this.#context.wiring.repartitions.has(topic)) this.#trimmable.set(topic, offset);
     }

@@ -6,6 +6,10 @@ export interface StageStats {
   readonly name: string;
   /** Records that its tasks have processed. */
   readonly records: number;
+  /** Records that they have written, to repartition topics too. */
+  readonly written: number;
+  /** Entries in their stores. */
+  readonly stateEntries: number;
   readonly late: number;
   readonly deadLetters: number;
   readonly dropped: number;
@@ -32,6 +36,11 @@ export function stageStats(topology: Topology, slots: readonly Slot[]): StageSta
     return {
       name,
       records: sum((counts) => counts.records),
+      written: sum((counts) => counts.written),
+      stateEntries: tasks.reduce(
+        (total, task) => [...task.stores.values()].reduce((entries, store) => entries + store.size, total),
+        0,
+      ),
       late: sum((counts) => counts.late),
       deadLetters: sum((counts) => counts.deadLetters),
       dropped: sum((counts) => counts.dropped),

@@ -7,6 +7,7 @@ import type { Topology } from '../dsl/topology.ts';
 import { RetriableError, SluiceError, TaskMigratedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { SerdeFactory } from '../serde.ts';
+import { type DurationCounts, sumOfDurations } from './duration-histogram.ts';
 import type { GroupMembership, KafkaAdmin, KafkaClient, KafkaReader } from './kafka-client.ts';
 import { LedgerReader } from './ledger-reader.ts';
 import { updateRoster } from './roster.ts';
@@ -40,6 +41,11 @@ export interface StreamApp {
     readonly slots: number[];
     readonly restored: number;
     readonly commits: number;
+    readonly commitMs: DurationCounts;
+    /** Offsets of changelogs that slots have to read, and have read, before they run. */
+    readonly restoring: { readonly total: number; readonly done: number };
+    /** The group is joined, and every slot that this process holds is restored and runs. */
+    readonly ready: boolean;
   };
   /** Commits what is processed, leaves the group. At most a few seconds while the broker answers. */
   stop(): Promise<void>;
@@ -217,6 +223,12 @@ class RunningApp implements StreamApp {
       slots: runners.map((runner) => runner.partition),
       restored: runners.reduce((sum, runner) => sum + runner.restored, 0),
       commits: runners.reduce((sum, runner) => sum + runner.commits, 0),
+      commitMs: sumOfDurations(runners.map((runner) => runner.commitMs.read())),
+      restoring: {
+        total: runners.reduce((sum, runner) => sum + runner.restoring.total, 0),
+        done: runners.reduce((sum, runner) => sum + runner.restoring.done, 0),
+      },
+      ready: this.#membership !== undefined && slots.length === runners.length,
     };
   }
 

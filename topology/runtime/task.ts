@@ -31,6 +31,8 @@ interface RunningNode {
 /** What a task counts, for people. */
 export interface TaskCounts {
   records: number;
+  /** Written to topics, repartition topics included. */
+  written: number;
   late: number;
   dropped: number;
   deadLetters: number;
@@ -40,7 +42,7 @@ export class Task {
   readonly name: string;
   readonly stage: string;
   readonly sub: SubTopology;
-  readonly counts: TaskCounts = { records: 0, late: 0, dropped: 0, deadLetters: 0 };
+  readonly counts: TaskCounts = { records: 0, written: 0, late: 0, dropped: 0, deadLetters: 0 };
   readonly stores = new Map<string, StateStore>();
   readonly #nodes: RunningNode[] = [];
   readonly #sources = new Map<string, RunningNode[]>();
@@ -183,6 +185,7 @@ export class Task {
 
   #send(node: GraphNode, record: AnyRecord): void {
     this.#output.send(node, record, this.#now(), this.name);
+    this.counts.written++;
   }
 
   #pass(each: RunningNode, record: AnyRecord): void {

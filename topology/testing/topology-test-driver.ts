@@ -188,9 +188,10 @@ export class TopologyTestDriver {
 
   /** What the tasks have counted since their slots last began: all that Kafka Streams counts as dropped is `late` + `dropped`. */
   counts(): TaskCounts {
-    const all: TaskCounts = { records: 0, late: 0, dropped: 0, deadLetters: 0 };
+    const all: TaskCounts = { records: 0, written: 0, late: 0, dropped: 0, deadLetters: 0 };
     for (const { counts } of [...this.#slots.values()].flatMap(({ slot }) => slot.tasks)) {
       all.records += counts.records;
+      all.written += counts.written;
       all.late += counts.late;
       all.dropped += counts.dropped;
       all.deadLetters += counts.deadLetters;

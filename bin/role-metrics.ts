@@ -1,0 +1,178 @@
+/** What each role tells Prometheus, and how it is. Names, units and labels: docs/METRICS.md. */
+import { ConfigError, type SinkStats, type StageStats, type StreamApp } from '#topology';
+import type { HttpCollectorStats } from '../connectors/http-events/types.ts';
+import type { MysqlCdcStats } from '../connectors/mysql-cdc/types.ts';
+import {
+  type Health,
+  type Metric,
+  type MetricsServer,
+  type Sample,
+  serveMetrics,
+  type Told,
+} from '../connectors/prometheus/index.ts';
+
+type AppStats = ReturnType<StreamApp['stats']>;
+type Type = 'counter' | 'gauge';
+
+/**
+ * SLUICE_METRICS_PORT, on SLUICE_METRICS_HOST (127.0.0.1): undefined when the former is not set. The supervisor hears of the port. ConfigError
+ * SLC_METRICS_PORT.
+ */
+export async function tellMetrics(told: Told): Promise<MetricsServer | undefined> {
+  const text = process.env['SLUICE_METRICS_PORT'] ?? '';
+  if (text === '') return undefined;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) {
+    throw new ConfigError('SLC_METRICS_PORT', `SLUICE_METRICS_PORT is ${JSON.stringify(text)}, which is no port`, {
+      hint: 'a number from 1 to 65535, or 0 for any free port',
+    });
+  }
+  const server = await serveMetrics({ host: process.env['SLUICE_METRICS_HOST'] || '127.0.0.1', port }, told);
+  process.send?.({ type: 'metrics', port: server.port });
+  return server;
+}
+
+/** Role `run`; undefined before the application has started. */
+export function stageMetrics(stats: AppStats | undefined): Metric[] {
+  if (stats === undefined) return [];
+  const { stages, commitMs, restoring } = stats;
+  const per = (name: string, help: string, type: Type, value: (stage: StageStats) => number | null): Metric => ({
+    name: `sluice_stage_${name}`,
+    help,
+    type,
+    samples: stages.flatMap((stage): Sample[] => {
+      const found = value(stage);
+      return found === null ? [] : [{ labels: { stage: stage.name }, value: found }];
+    }),
+  });
+  const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1_000);
+  return [
+    per('records_total', 'Records processed.', 'counter', ({ records }) => records),
+    per(
+      'written_total',
+      'Records written to topics, repartition topics included.',
+      'counter',
+      ({ written }) => written,
+    ),
+    per('late_total', 'Records too late for their windows.', 'counter', ({ late }) => late),
+    per('dead_letters_total', 'Records put aside.', 'counter', ({ deadLetters }) => deadLetters),
+    per('dropped_total', 'Records dropped by an operator.', 'counter', ({ dropped }) => dropped),
+    per('watermark_seconds', 'Event time up to which the stage is complete.', 'gauge', (stage) =>
+      seconds(stage.watermark),
+    ),
+    per('lag_seconds', 'Event time behind the newest origin clock.', 'gauge', (stage) => seconds(stage.lagMs)),
+    per('state_entries', 'Entries in the stores.', 'gauge', ({ stateEntries }) => stateEntries),
+    {
+      name: 'sluice_stage_held_back',
+      help: '1 for the writer that holds the watermark back.',
+      type: 'gauge',
+      samples: stages.flatMap(({ name, heldBackBy }) =>
+        heldBackBy === null ? [] : [{ labels: { stage: name, writer: heldBackBy }, value: 1 }],
+      ),
+    },
+    one('sluice_slots', 'Slots (partition numbers) that this process holds.', 'gauge', stats.slots.length),
+    one('sluice_commits_total', 'Transactions committed by the slots held now.', 'counter', stats.commits),
+    one('sluice_restore_offsets', 'Changelog offsets to read before the slots run.', 'gauge', restoring.total),
+    one('sluice_restored_offsets', 'Of those, read.', 'gauge', restoring.done),
+    {
+      name: 'sluice_commit_seconds',
+      help: 'Duration of commits, from begin to acknowledgement.',
+      type: 'histogram',
+      samples: [
+        { bounds: commitMs.bounds.map((ms) => ms / 1_000), counts: commitMs.counts, sum: commitMs.sum / 1_000 },
+      ],
+    },
+  ];
+}
+
+export function stageHealth(stats: AppStats | undefined): Health {
+  if (stats === undefined)
+    return { problems: {}, ready: false, detail: { waitingFor: 'Kafka or the schema registry' } };
+  const { ready, slots, restoring } = stats;
+  return { problems: {}, ready, detail: { slots, restoring } };
+}
+
+/** Role `sinks`. */
+export function sinkMetrics(sinks: readonly SinkStats[]): Metric[] {
+  const per = (name: string, help: string, type: Type, value: (sink: SinkStats) => number): Metric => ({
+    name: `sluice_sink_${name}`,
+    help,
+    type,
+    samples: sinks.map((sink) => ({ labels: { sink: sink.name }, value: value(sink) })),
+  });
+  return [
+    per('rows_total', 'Records written to the target.', 'counter', ({ rows }) => rows),
+    per('lag_records', 'Offsets that the target does not hold yet.', 'gauge', ({ lagRecords }) => lagRecords),
+    per('partitions', 'Partitions that this process carries.', 'gauge', ({ partitions }) => partitions),
+    per('waiting', '1 while the sink stands still.', 'gauge', ({ waitingFor }) => (waitingFor === undefined ? 0 : 1)),
+  ];
+}
+
+export function sinkHealth(sinks: readonly SinkStats[], started: boolean): Health {
+  const problems = waits(sinks);
+  return { problems, ready: started && Object.keys(problems).length === 0, detail: { sinks: sinks.length } };
+}
+
+/** A source that a person has to mend says so in `ended`. */
+export interface SourcesStats {
+  readonly cdc: MysqlCdcStats;
+  readonly collector: HttpCollectorStats;
+  readonly ended: ReadonlyMap<string, string>;
+}
+
+/** Role `sources`. */
+export function sourceMetrics({ cdc, collector, ended }: SourcesStats): Metric[] {
+  const by = (label: string, counts: Readonly<Record<string, number>>): Sample[] =>
+    Object.entries(counts).map(([key, value]) => ({ labels: { [label]: key }, value }));
+  const waiting = { 'cdc.shop': cdc.waitingFor, collector: collector.waitingFor };
+  return [
+    one('sluice_cdc_records_total', 'Changes committed to Kafka, tombstones included.', 'counter', cdc.records),
+    one('sluice_cdc_lag_seconds', 'Age of the newest change published; 0 when caught up.', 'gauge', cdc.lagMs / 1_000),
+    one('sluice_cdc_snapshot_done', '1 when the first snapshot is complete.', 'gauge', cdc.snapshotDone ? 1 : 0),
+    {
+      name: 'sluice_collector_events_total',
+      help: 'Events committed to Kafka.',
+      type: 'counter',
+      samples: by('event', collector.accepted),
+    },
+    one('sluice_collector_rejected_total', 'Events committed to dead-letter topics.', 'counter', collector.rejected),
+    {
+      name: 'sluice_collector_requests_total',
+      help: 'Requests answered.',
+      type: 'counter',
+      samples: by('status', collector.answered),
+    },
+    {
+      name: 'sluice_source_waiting',
+      help: '1 while the source stands still.',
+      type: 'gauge',
+      samples: Object.entries(waiting).map(([source, reason]) => ({
+        labels: { source },
+        value: reason === undefined && !ended.has(source) ? 0 : 1,
+      })),
+    },
+  ];
+}
+
+export function sourceHealth({ cdc, collector, ended }: SourcesStats, started: boolean): Health {
+  const problems = {
+    ...waits([
+      { name: 'cdc.shop', waitingFor: cdc.waitingFor },
+      { name: 'collector', waitingFor: collector.waitingFor },
+    ]),
+    ...Object.fromEntries([...ended].map(([name, reason]) => [name, `waits for ${reason}`])),
+  };
+  return { problems, ready: started && Object.keys(problems).length === 0 };
+}
+
+function one(name: string, help: string, type: Type, value: number): Metric {
+  return { name, help, type, samples: [{ value }] };
+}
+
+function waits(
+  parts: readonly { readonly name: string; readonly waitingFor: string | undefined }[],
+): Record<string, string> {
+  return Object.fromEntries(
+    parts.flatMap(({ name, waitingFor }) => (waitingFor === undefined ? [] : [[name, `waits: ${waitingFor}`]])),
+  );
+}
