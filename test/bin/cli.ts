@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'bin', 'main.ts');
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 120_000;
 
 /** What a run of the command line gave. */
 export interface Ran {
