@@ -115,20 +115,42 @@ export function sinkHealth(sinks: readonly SinkStats[], started: boolean): Healt
 
 /** A source that a person has to mend says so in `ended`. */
 export interface SourcesStats {
-  readonly cdc: MysqlCdcStats;
-  readonly collector: HttpCollectorStats;
+  /** undefined: not of this process. */
+  readonly cdc: MysqlCdcStats | undefined;
+  readonly collector: HttpCollectorStats | undefined;
   readonly ended: ReadonlyMap<string, string>;
 }
 
 /** Role `sources`. */
-export function sourceMetrics({ cdc, collector, ended }: SourcesStats): Metric[] {
-  const by = (label: string, counts: Readonly<Record<string, number>>): Sample[] =>
-    Object.entries(counts).map(([key, value]) => ({ labels: { [label]: key }, value }));
-  const waiting = { 'cdc.shop': cdc.waitingFor, collector: collector.waitingFor };
+export function sourceMetrics(stats: SourcesStats): Metric[] {
+  const { cdc, collector, ended } = stats;
+  return [
+    ...(cdc === undefined ? [] : cdcMetrics(cdc)),
+    ...(collector === undefined ? [] : collectorMetrics(collector)),
+    {
+      name: 'sluice_source_waiting',
+      help: '1 while the source stands still.',
+      type: 'gauge',
+      samples: sourcesOf(stats).map(({ name, waitingFor }) => ({
+        labels: { source: name },
+        value: waitingFor === undefined && !ended.has(name) ? 0 : 1,
+      })),
+    },
+  ];
+}
+
+function cdcMetrics(cdc: MysqlCdcStats): Metric[] {
   return [
     one('sluice_cdc_records_total', 'Changes committed to Kafka, tombstones included.', 'counter', cdc.records),
     one('sluice_cdc_lag_seconds', 'Age of the newest change published; 0 when caught up.', 'gauge', cdc.lagMs / 1_000),
     one('sluice_cdc_snapshot_done', '1 when the first snapshot is complete.', 'gauge', cdc.snapshotDone ? 1 : 0),
+  ];
+}
+
+function collectorMetrics(collector: HttpCollectorStats): Metric[] {
+  const by = (label: string, counts: Readonly<Record<string, number>>): Sample[] =>
+    Object.entries(counts).map(([key, value]) => ({ labels: { [label]: key }, value }));
+  return [
     {
       name: 'sluice_collector_events_total',
       help: 'Events committed to Kafka.',
@@ -142,25 +164,20 @@ export function sourceMetrics({ cdc, collector, ended }: SourcesStats): Metric[]
       type: 'counter',
       samples: by('status', collector.answered),
     },
-    {
-      name: 'sluice_source_waiting',
-      help: '1 while the source stands still.',
-      type: 'gauge',
-      samples: Object.entries(waiting).map(([source, reason]) => ({
-        labels: { source },
-        value: reason === undefined && !ended.has(source) ? 0 : 1,
-      })),
-    },
   ];
 }
 
-export function sourceHealth({ cdc, collector, ended }: SourcesStats, started: boolean): Health {
+function sourcesOf({ cdc, collector }: SourcesStats): { name: string; waitingFor: string | undefined }[] {
+  return [
+    ...(cdc === undefined ? [] : [{ name: 'cdc.shop', waitingFor: cdc.waitingFor }]),
+    ...(collector === undefined ? [] : [{ name: 'collector', waitingFor: collector.waitingFor }]),
+  ];
+}
+
+export function sourceHealth(stats: SourcesStats, started: boolean): Health {
   const problems = {
-    ...waits([
-      { name: 'cdc.shop', waitingFor: cdc.waitingFor },
-      { name: 'collector', waitingFor: collector.waitingFor },
-    ]),
-    ...Object.fromEntries([...ended].map(([name, reason]) => [name, `waits for ${reason}`])),
+    ...waits(sourcesOf(stats)),
+    ...Object.fromEntries([...stats.ended].map(([name, reason]) => [name, `waits for ${reason}`])),
   };
   return { problems, ready: started && Object.keys(problems).length === 0 };
 }

@@ -9,11 +9,11 @@ import { topics } from '../../processors/topics.ts';
 import { required, topicLimits } from '../environment.ts';
 import { sourceHealth, sourceMetrics, type SourcesStats, tellMetrics } from '../role-metrics.ts';
 
-export const help = `sluice sources
-  Captures the shop's database (SLUICE_MYSQL) and takes app events on 127.0.0.1:SLUICE_COLLECTOR_PORT (8080; 0: any free port) into
-  Kafka (SLUICE_KAFKA, SLUICE_REGISTRY). SLUICE_COLLECTOR_KEYS: keys that senders present, commas between (dev). SLUICE_CLOCK: wall or sender.
-  SLUICE_CDC_SNAPSHOT=again takes a new snapshot of the database. SLUICE_METRICS_PORT: GET /metrics, /healthz, /readyz
-  there. Stop it with SIGTERM.`;
+export const help = `sluice sources [--only cdc|collector]
+  Captures the shop's database (SLUICE_MYSQL) and takes app events on SLUICE_COLLECTOR_HOST:SLUICE_COLLECTOR_PORT (127.0.0.1:8080; port 0: any free
+  one) into Kafka (SLUICE_KAFKA, SLUICE_REGISTRY). --only: one of the two. SLUICE_COLLECTOR_KEYS: keys that senders present, commas between (dev).
+  SLUICE_CLOCK: wall or sender. SLUICE_CDC_SNAPSHOT=again takes a new snapshot of the database. SLUICE_METRICS_PORT: GET /metrics, /healthz,
+  /readyz there. Stop it with SIGTERM.`;
 
 const STATS_MS = 2_000;
 /** The supervisor ends what has not ended 5 s after SIGTERM. */
@@ -24,7 +24,11 @@ const UNKNOWN_EVENTS = 'bronze.app.events.dlq';
 type Ended = Map<string, string>;
 
 export async function run(args: string[]): Promise<number> {
-  parseArgs({ args, options: {} });
+  const { values } = parseArgs({ args, options: { only: { type: 'string' } } });
+  const { only } = values;
+  if (only !== undefined && only !== 'cdc' && only !== 'collector') {
+    throw new ConfigError('SLC_CONFIG_OPTION', `--only ${only}: cdc or collector`);
+  }
   const logger = pino({ name: 'sources', level: process.env['SLUICE_LOG'] ?? 'info' });
   const kafka = createKafkaClient({ brokers: required('SLUICE_KAFKA').split(','), clientId: 'sluice-sources', logger });
   const stopped = onStop();
@@ -34,9 +38,9 @@ export async function run(args: string[]): Promise<number> {
     if (error instanceof ConnectorError || error instanceof ConfigError) ended.set(name, `a person (${error.code})`);
     else broken.reject(error);
   };
-  const collector = collectorOf(kafka, logger, onFatal('collector'));
-  const cdc = captureOf(kafka, logger, onFatal('cdc.shop'));
-  const all = (): SourcesStats => ({ cdc: cdc.stats(), collector: collector.stats(), ended });
+  const collector = only === 'cdc' ? undefined : collectorOf(kafka, logger, onFatal('collector'));
+  const cdc = only === 'collector' ? undefined : captureOf(kafka, logger, onFatal('cdc.shop'));
+  const all = (): SourcesStats => ({ cdc: cdc?.stats(), collector: collector?.stats(), ended });
   let isStarted = false;
   const metrics = await tellMetrics({
     metrics: () => sourceMetrics(all()),
@@ -44,8 +48,8 @@ export async function run(args: string[]): Promise<number> {
   });
   const say = (): void => void process.send?.({ type: 'stats', sources: statsOf(cdc, collector, ended) });
   const timer = setInterval(say, STATS_MS);
-  const running = Promise.all([collector.start(), cdc.start()]).then(() => {
-    const address = `http://127.0.0.1:${collector.port ?? 0}`;
+  const running = Promise.all([collector?.start(), cdc?.start()]).then(() => {
+    const address = collector === undefined ? undefined : `http://127.0.0.1:${collector.port ?? 0}`;
     isStarted = true;
     process.send?.({ type: 'ready', address });
     logger.info({ address }, 'running');
@@ -57,7 +61,7 @@ export async function run(args: string[]): Promise<number> {
     clearInterval(timer);
     await within(STOP_MS, async () => {
       await metrics?.close();
-      await Promise.all([collector.stop(), cdc.stop()]);
+      await Promise.all([collector?.stop(), cdc?.stop()]);
       await kafka.close();
     });
     say();
@@ -78,6 +82,7 @@ function collectorOf(kafka: Kafka, logger: Logger, onFatal: (error: Error) => vo
     },
     unknownEventsTopic: UNKNOWN_EVENTS,
     keys: (process.env['SLUICE_COLLECTOR_KEYS'] || 'dev').split(',').map((key) => key.trim()),
+    host: process.env['SLUICE_COLLECTOR_HOST'] || '127.0.0.1',
     port: portOf(process.env['SLUICE_COLLECTOR_PORT'] || '8080'),
     clock: clockOf(process.env['SLUICE_CLOCK'] || 'wall'),
     topicLimits: topicLimits(),
@@ -112,13 +117,19 @@ function outOfOrdernessOf(origin: Pick<OriginClock<never>, 'outOfOrdernessMs'> |
   return origin?.outOfOrdernessMs ?? 0;
 }
 
-function statsOf(cdc: MysqlCdc, collector: HttpCollector, ended: Ended): object[] {
-  const [captured, collected] = [cdc.stats(), collector.stats()];
-  const accepted = Object.values(collected.accepted).reduce((sum, count) => sum + count, 0);
-  return [
-    { name: 'cdc.shop', records: captured.records, waitingFor: ended.get('cdc.shop') ?? captured.waitingFor },
-    { name: 'collector', records: accepted, waitingFor: ended.get('collector') ?? collected.waitingFor },
-  ];
+function statsOf(cdc: MysqlCdc | undefined, collector: HttpCollector | undefined, ended: Ended): object[] {
+  const captured = cdc?.stats();
+  const collected = collector?.stats();
+  const stats: object[] = [];
+  if (captured !== undefined) {
+    const waitingFor = ended.get('cdc.shop') ?? captured.waitingFor;
+    stats.push({ name: 'cdc.shop', records: captured.records, waitingFor });
+  }
+  if (collected !== undefined) {
+    const records = Object.values(collected.accepted).reduce((sum, count) => sum + count, 0);
+    stats.push({ name: 'collector', records, waitingFor: ended.get('collector') ?? collected.waitingFor });
+  }
+  return stats;
 }
 
 function portOf(text: string): number {
