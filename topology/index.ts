@@ -44,6 +44,7 @@ export { keyBy } from './operators/key-by.ts';
 export { mapValues } from './operators/map-values.ts';
 export { reduce } from './operators/reduce.ts';
 export { sorted, type SortedOptions } from './operators/sorted.ts';
+export { streamJoin, type StreamJoinOptions } from './operators/stream-join.ts';
 export { sum } from './operators/sum.ts';
 export { topN, type TopNOptions } from './operators/top-n.ts';
 export {

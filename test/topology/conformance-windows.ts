@@ -10,6 +10,7 @@ import {
   reduce,
   session,
   sliding,
+  streamJoin,
   untilWindowCloses,
   type Schema,
   stage,
@@ -66,6 +67,9 @@ function printed(key: unknown): string | null {
 const append = (text: string, value: string): string => `${text}+${value}`;
 const expired = hopping({ size: '10ms', advance: '5ms', grace: '90ms' });
 
+const pair = (left: string, right: string | null): string => `${left}-${right}`;
+const wide = { within: '10s', grace: '24h' } as const;
+
 /** A count: every update, and what suppress lets through when a window closes. */
 function updatesAndFinals(windows: Windows): CaseTopology {
   return (s, { in: input, out }) => {
@@ -104,6 +108,19 @@ export const windowCases: Readonly<Record<string, CaseTopology>> = {
         aggregate(() => '', append, { store: 'agg' }),
       ),
     );
+  },
+  '11-ss-inner': (s, { in: input, out }) => {
+    const options = { ...wide, store: 'join', join: 'inner' } as const;
+    out('out', s.stream(input('left')).pipe(streamJoin(s.stream(input('right')), pair, options)));
+  },
+  '12-ss-left-null': (s, { in: input, out }) => {
+    const options = { ...wide, store: 'join', join: 'left' } as const;
+    out('out', s.stream(input('left')).pipe(streamJoin(s.stream(input('right')), pair, options)));
+  },
+  '15-ss-asym-after': (s, { in: input, out }) => {
+    const within = { before: '0ms', after: '100ms' } as const;
+    const options = { within, grace: '0ms', store: 'join', join: 'inner' } as const;
+    out('out', s.stream(input('left')).pipe(streamJoin(s.stream(input('right')), pair, options)));
   },
   '25-nulls-count-reduce': (s, { in: input, out }) => {
     const stream = s.stream(input('in'));

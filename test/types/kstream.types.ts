@@ -1,6 +1,6 @@
 // Compiled by `npm run check`, never run: each @ts-expect-error line must be an error, everything else must compile without explicit generics.
 import { distinctUntilChanged, filter, map, mergeMap, pipe, tap } from 'rxjs';
-import { aggregate, asOfJoin, count, hopping, keyBy, type KStream, type KTable, mapValues, type Schema, stage, sum, topic, windowedBy, type WindowKey } from '#topology';
+import { aggregate, asOfJoin, count, hopping, keyBy, type KStream, type KTable, mapValues, reduce, type Schema, session, sliding, stage, streamJoin, sum, topic, untilTimeLimit, untilWindowCloses, windowedBy, type WindowKey } from '#topology';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<B>() {
@@ -74,6 +74,29 @@ export const types = stage('types', (s) => {
   b.pipe(keyBy((r) => r.value.units), asOfJoin(byNumber, (v, row) => ({ n: row.name, u: v.units }), inner));
   // @ts-expect-error wrong field of the table row
   b.pipe(asOfJoin(tab, (v, row) => ({ v, c: row.category }), inner));
+  same<KStream<WindowKey<string>, Buy>>()(b.pipe(windowedBy(session({ gap: '5m', grace: '1m' })), reduce((x, y) => (x.units > y.units ? x : y), { store: 'r' })), true);
+  same<KTable<WindowKey<string>, number>>()(b.pipe(windowedBy(sliding({ difference: '5m', grace: '1m' })), count({ store: 's', emit: 'updates' })), true);
+  const counted = b.pipe(windowedBy(hour), count({ store: 'k', emit: 'updates' }));
+  same<KTable<WindowKey<string>, number>>()(counted.suppress({ store: 'sup', until: untilWindowCloses({ maxRecords: 10 }) }), true);
+  const totals = b.pipe(count({ store: 'total' }));
+  same<KTable<string, number>>()(totals.suppress({ store: 'sup2', until: untilTimeLimit('5s', { maxBytes: 1_000 }) }), true);
+  // @ts-expect-error a table without windows has none that could close
+  totals.suppress({ store: 'sup3', until: untilWindowCloses() });
+  // @ts-expect-error reduce gives what it takes
+  b.pipe(reduce((x, y) => x.units + y.units, { store: 'r2' }));
+  const within = { within: { before: '1m', after: '0s' }, grace: '5s', store: 'sj' } as const;
+  const pairs = b.pipe(streamJoin(s.stream(items), (x, y, key) => ({ u: x.units, c: y.cat, key }), { ...within, join: 'inner' }));
+  same<KStream<string, { u: number; c: string; key: string }>>()(pairs, true);
+  // @ts-expect-error a left join may have no right record
+  b.pipe(streamJoin(s.stream(items), (x, y) => ({ u: x.units, c: y.cat }), { ...within, join: 'left' }));
+  b.pipe(streamJoin(s.stream(items), (x, y) => ({ u: x.units, c: y?.cat ?? '' }), { ...within, join: 'left' }));
+  // @ts-expect-error an outer join may have no left record
+  b.pipe(streamJoin(s.stream(items), (x, y) => ({ u: x.units, c: y?.cat ?? '' }), { ...within, join: 'outer' }));
+  // @ts-expect-error key types differ: one stream is keyed by text, the other by number
+  b.pipe(streamJoin(s.stream(people), (x, y) => ({ x, y }), { ...within, join: 'inner' }));
+  b.pipe(keyBy((r) => r.value.units), streamJoin(s.stream(people), (x, y) => ({ u: x.units, n: y.name }), { ...within, join: 'inner' }));
+  // @ts-expect-error a join without a grace
+  b.pipe(streamJoin(s.stream(items), (x, y) => ({ x, y }), { within: '1m', store: 'sj', join: 'inner' }));
   const { views, rest } = s.stream(events).split({ views: (v) => v.kind === 'view', big: (v) => v.kind === 'buy' && v.amount > 100 });
   same<KStream<string, Event>>()(rest, true);
   views.pipe(mapValues((v) => v.url)); // narrowed by the inferred type predicate

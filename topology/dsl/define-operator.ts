@@ -18,6 +18,8 @@ export interface OperatorDefinition<I, O> {
   readonly spec: NodeSpec;
   readonly create: CreateProcessor<I, O>;
   readonly tables?: readonly GraphNode[];
+  /** Further streams that a keyed operator reads, as parents behind `tables`: they get a repartition topic where they need one. */
+  readonly streams?: readonly GraphNode[];
 }
 
 /**
@@ -25,10 +27,10 @@ export interface OperatorDefinition<I, O> {
  * it runs at once, with state in memory and the largest timestamp as watermark. TopologyError SLC_STAGE_HIDDEN_OPERATOR where a stage cannot see it.
  */
 export function defineOperator<I, O>(definition: OperatorDefinition<I, O>): OperatorFunction<I, O> {
-  const { spec, create, tables = [] } = definition;
+  const { spec, create, tables = [], streams = [] } = definition;
   return (source) => {
     if (source instanceof Trace) {
-      const entry = { rx: false, spec, create: create as CreateProcessor<never, unknown>, tables } as const;
+      const entry = { rx: false, spec, create: create as CreateProcessor<never, unknown>, tables, streams } as const;
       return source.add(entry);
     }
     if (scope.building !== undefined) {

@@ -65,7 +65,8 @@ export class Graph {
       if (entry.spec.keyed === true && needsRepartition(node)) node = this.#repartition(node, nameBehind(entries, i));
       if (entry.spec.keyed === true) guardKeys(node);
       const spec = withWindows(entry.spec, node.spec.windows);
-      node = this.add(spec, [node, ...entry.tables], { create: entry.create });
+      const others = entry.streams.map((other) => this.#keyed(other, `${spec.store?.name ?? spec.kind}-right`));
+      node = this.add(spec, [node, ...entry.tables, ...others], { create: entry.create });
       i++;
     }
     if (node.spec.windows !== undefined)
@@ -95,6 +96,19 @@ export class Graph {
       create: (context, emit) => rxSegment(operators, where, () => node.keyGuard === true, context, emit),
     });
     return node;
+  }
+
+  /** Another stream of this stage, ready for a keyed operator. */
+  #keyed(other: GraphNode, name: string): GraphNode {
+    if (!this.nodes.includes(other)) {
+      throw this.#error(
+        'SLC_STAGE_JOIN',
+        `it joins a stream of stage ${other.stage}`,
+        'read the topic that the other stage writes, with stream()',
+      );
+    }
+    guardKeys(other);
+    return needsRepartition(other) ? this.#repartition(other, name) : other;
   }
 
   /** One repartition topic per keyBy, shared by all keyed nodes behind it. */

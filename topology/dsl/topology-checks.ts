@@ -114,7 +114,8 @@ function hasUpdates(node: GraphNode, updates: ReadonlySet<string>): boolean {
 
 /** TIME.md rule 11: updates promise the last value per key only, so nothing that counts records may read them. */
 function checkUpdates(node: GraphNode, updates: ReadonlySet<string>, problems: TopologyError[]): void {
-  const counts = node.spec.windows !== undefined || ['asOfJoin', 'sorted', 'dedupe'].includes(node.spec.kind);
+  const counts =
+    node.spec.windows !== undefined || ['asOfJoin', 'streamJoin', 'sorted', 'dedupe'].includes(node.spec.kind);
   if (!counts) return;
   // A table of updates has the versions that happened to leave before a commit: read as of a time, it would be no function of the log.
   if (!node.parents.some((parent) => hasUpdates(parent, updates))) return;

@@ -7,12 +7,13 @@ import { scope } from './scope.ts';
 /** Any operator: what flows is checked by the types of KStream.pipe. */
 export type AnyOperator = OperatorFunction<never, unknown>;
 
-/** An operator of the engine, as noted down. `tables`: the tables that it reads, as further parents. */
+/** An operator of the engine, as noted down. `tables` and `streams`: what it reads besides its stream, as further parents. */
 export interface EngineEntry {
   readonly rx: false;
   readonly spec: NodeSpec;
   readonly create: CreateProcessor<never, unknown>;
   readonly tables: readonly GraphNode[];
+  readonly streams: readonly GraphNode[];
 }
 
 /** A plain RxJS operator, as noted down, with the names that its subscription shows. */

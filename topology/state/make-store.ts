@@ -1,4 +1,5 @@
 import { MemoryBufferStore } from './buffer-store.ts';
+import { MemoryJoinStore } from './join-store.ts';
 import { MemoryKeyValueStore } from './memory-store.ts';
 import { MemorySeenStore } from './seen-store.ts';
 import { MemorySessionStore } from './session-store.ts';
@@ -18,6 +19,8 @@ export function makeStore(spec: StoreSpec): StateStore {
       return new MemoryVersionedStore(spec.name);
     case 'buffer':
       return new MemoryBufferStore(spec.name);
+    case 'join':
+      return new MemoryJoinStore(spec.name);
     case 'session':
       return new MemorySessionStore(spec.name);
     case 'suppress':

@@ -2,13 +2,15 @@
  * The origin coordinate of a record (TIME.md rule 4): bytes whose lexicographic order is the canonical order among records of equal timestamp.
  *   origin record: topic number u16 | partition u16 | offset u64 | index u16 per flatMap that split it      (12 bytes + 2 per split)
  *   final:         0x8000 + topic number u16 | window start i64 (sign flipped) | window end i64 (sign flipped) | key bytes
- *   pair:          left coordinate length u16 | left coordinate | right coordinate                           (absent side: empty)
+ *   pair:          0xffff | left coordinate length u16 | left coordinate | right coordinate                  (absent side: empty)
  */
 
 /** Opaque: compare with compareCoordinates only. Never changed after it is made. */
 export type Coordinate = Buffer & { readonly brand?: 'coordinate' };
 
 const FINAL_BIT = 0x8000;
+/** Like a final it is no place in an origin topic; no topic has this number. */
+const PAIR = 0xffff;
 const SIGN = 1n << 63n;
 
 /** The coordinate of a record of an origin topic; `topicNumber` is the topic's place in the roster's append-only list. */
@@ -47,6 +49,16 @@ export function originPlaceOf(
   const topicNumber = coordinate.readUInt16BE(0);
   if ((topicNumber & FINAL_BIT) !== 0) return undefined;
   return { topicNumber, partition: coordinate.readUInt16BE(2), offset: coordinate.readBigUInt64BE(4) };
+}
+
+/** The coordinate of two records joined; empty = no record on that side. */
+export function pairCoordinate(left: Coordinate, right: Coordinate): Coordinate {
+  const bytes = Buffer.allocUnsafe(4 + left.length + right.length);
+  bytes.writeUInt16BE(PAIR, 0);
+  bytes.writeUInt16BE(left.length, 2);
+  left.copy(bytes, 4);
+  right.copy(bytes, 4 + left.length);
+  return bytes;
 }
 
 /** Negative, zero or positive, as for Array.sort. */
