@@ -27,17 +27,17 @@ export interface StreamJoinOptions {
  */
 export function streamJoin<K, V, W, O>(
   other: KStream<NoInfer<K>, W>,
-  joiner: (left: V, right: W, key: K) => O,
+  joiner: (left: NonNullable<V>, right: NonNullable<W>, key: K) => O,
   options: StreamJoinOptions & { readonly join: 'inner' },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, O>>;
 export function streamJoin<K, V, W, O>(
   other: KStream<NoInfer<K>, W>,
-  joiner: (left: V, right: W | null, key: K) => O,
+  joiner: (left: NonNullable<V>, right: NonNullable<W> | null, key: K) => O,
   options: StreamJoinOptions & { readonly join: 'left' },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, O>>;
 export function streamJoin<K, V, W, O>(
   other: KStream<NoInfer<K>, W>,
-  joiner: (left: V | null, right: W | null, key: K) => O,
+  joiner: (left: NonNullable<V> | null, right: NonNullable<W> | null, key: K) => O,
   options: StreamJoinOptions & { readonly join: 'outer' },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, O>>;
 export function streamJoin<K, V, W, O>(
