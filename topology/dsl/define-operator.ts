@@ -49,6 +49,13 @@ export function defineOperator<I, O>(definition: OperatorDefinition<I, O>): Oper
         { hint: 'move it out of mergeMap/defer' },
       );
     }
+    if (tables.length + streams.length > 0) {
+      throw new TopologyError(
+        'SLC_STAGE_JOIN',
+        `${spec.kind}() reads another stream or table, which only a stage can give`,
+        { hint: 'build a stage, and try it out with the TopologyTestDriver' },
+      );
+    }
     return runPlain(source, definition);
   };
 }

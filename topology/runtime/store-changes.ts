@@ -26,6 +26,8 @@ export function storeShapes(topology: Topology): Record<string, string> {
         spec.detail,
         windows === undefined ? undefined : `over ${windows}`,
         `in a ${spec.store.kind} store`,
+        // What it keeps of its records differs.
+        topology.time === 'watermark' ? undefined : `by ${topology.time}`,
       ];
       shapes[spec.store.name] = [...words.filter((word) => word !== undefined), `of ${partitions} partitions`].join(
         ' ',

@@ -103,7 +103,10 @@ export class Task {
     this.#time = time;
     this.#cursor = cursor;
     this.#sourceTopic = topic;
-    for (const source of this.#sources.get(topic) ?? []) this.#run(source, record, 0);
+    for (const source of this.#sources.get(topic) ?? []) {
+      if (!this.#isByWatermark) source.clock.observe(record.timestamp);
+      this.#run(source, record, 0);
+    }
     this.#cursor = undefined;
   }
 
@@ -136,9 +139,11 @@ export class Task {
     return promises;
   }
 
-  /** Least output watermark of the task's nodes, ms: for people. */
+  /** Least output watermark of the task's sources, or its stream time, ms: for people. */
   get watermark(): number {
-    return Math.min(Infinity, ...this.#nodes.filter((each) => each.parents.length === 0).map((each) => each.output));
+    const sources = this.#nodes.filter((each) => each.parents.length === 0);
+    if (!this.#isByWatermark) return Math.max(-Infinity, ...sources.map((each) => each.clock.now));
+    return Math.min(Infinity, ...sources.map((each) => each.output));
   }
 
   /** One changelog record of a store, or of the clock that is kept with it; only before the first record. */
