@@ -41,7 +41,7 @@ export function finalCoordinate(topicNumber: number, start: number, end: number,
   return bytes;
 }
 
-/** Where the record of a coordinate lies; undefined for a final, which is made of many. The topic number is its place in the roster's list. */
+/** Where the record of a coordinate lies; undefined for a final or a pair, which are made of several. The topic number is its place in the roster's list. */
 export function originPlaceOf(
   coordinate: Buffer,
 ): { readonly topicNumber: number; readonly partition: number; readonly offset: bigint } | undefined {
