@@ -30,11 +30,16 @@ class SideEntries {
   readonly queue = new Heap<JoinEntry>(byTime);
   lastTimestamp = -Infinity;
 
-  insert(entry: JoinEntry): void {
+  /** Behind those of its timestamp; restored ones by coordinate, since a compacted log tells not in which order they came. */
+  insert(entry: JoinEntry, isRestored: boolean): void {
     let entries = this.keys.get(entry.key);
     if (entries === undefined) this.keys.set(entry.key, (entries = []));
     let at = entries.length;
-    while (at > 0 && entry.timestamp < (entries[at - 1]?.timestamp ?? -Infinity)) at--;
+    for (let before = entries[at - 1]; before !== undefined; before = entries[at - 1]) {
+      const order = isRestored ? byTime(before, entry) : before.timestamp - entry.timestamp;
+      if (order <= 0) break;
+      at--;
+    }
     entries.splice(at, 0, entry);
     this.live.add(entry);
     this.queue.push(entry);
@@ -97,7 +102,7 @@ export class MemoryJoinStore implements StateStore {
   }
 
   add(entry: JoinEntry): void {
-    this.#sides[entry.side].insert(entry);
+    this.#sides[entry.side].insert(entry, false);
     this.#added.add(entry);
     this.#dirty.add(entry);
   }
@@ -146,7 +151,7 @@ export class MemoryJoinStore implements StateStore {
     const [originWatermark, isMatched, row] = decodeValue(asBuffer(value)) as [number, boolean, unknown];
     const entry = { ...identityOf(bytes), originWatermark, isMatched, value: row };
     this.#restored.set(id, entry);
-    this.#sides[entry.side].insert(entry);
+    this.#sides[entry.side].insert(entry, true);
   }
 
   clear(): void {
