@@ -29,6 +29,8 @@ export class SessionAggregate implements Processor<WindowedInput> {
   readonly #context: NodeContext;
   readonly #store: MemorySessionStore;
   readonly #pending = new Map<string, Change>();
+  /** The least end of those, deleted sessions included, ms. */
+  #firstPendingEnd = Infinity;
 
   constructor(options: WindowAggregateOptions, windows: SessionWindows, context: NodeContext) {
     this.#options = options;
@@ -90,18 +92,21 @@ export class SessionAggregate implements Processor<WindowedInput> {
     if (this.#options.emit !== 'updates') return;
     if (!this.#context.policy.isCanonical) return this.#emitChange(change);
     this.#pending.set(keyId(change.entry), change);
+    this.#firstPendingEnd = Math.min(this.#firstPendingEnd, change.entry.end);
   }
 
   flush(): void {
     if (this.#pending.size === 0) return;
     const changes = [...this.#pending.values()];
     this.#pending.clear();
+    this.#firstPendingEnd = Infinity;
     for (const change of changes) this.#emitChange(change);
   }
 
   advance(watermark: number): void {
     const lastEnd = this.#windows.closedUpTo(watermark);
-    if (this.#store.firstEnd > lastEnd) return;
+    // Whoever waits for the session to close must know by then that it became part of another.
+    if (Math.min(this.#store.firstEnd, this.#firstPendingEnd) > lastEnd) return;
     this.flush();
     for (const entry of this.#store.takeClosed(lastEnd)) this.#close(entry);
   }

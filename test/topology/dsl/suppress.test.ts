@@ -132,6 +132,25 @@ describe('suppress', () => {
     }
   });
 
+  test('sessions by watermark: what became part of another is not let through, though its own time is over', async () => {
+    const driver = await create(windowed(session({ gap: '5ms', grace: '0ms' })), 'watermark');
+    await feed(driver, 'a@0');
+    // One step of the slot: the record that makes [0,4] of [0,0], and the one that moves the watermark beyond 0 + gap.
+    for (const [key, at] of [
+      ['a', 4],
+      ['b', 7],
+    ] as const)
+      await driver.pipeInput(input, { key, value: 1, timestamp: at, partition: 0 });
+    await driver.run();
+    assert.deepEqual(await driver.output(out), []);
+    driver.completeUpTo(input, 1_000);
+    await driver.run();
+    assert.deepEqual(
+      (await driver.output(out)).map(({ key, value }) => `${String(key)}=${String(value)}`),
+      ['a@0/4=2', 'b@7/7=1'],
+    );
+  });
+
   test('what has no windows waits for none; a buffer of nothing holds nothing', () => {
     const none = untilWindowCloses() as unknown as Suppressed<unknown>;
     assert.throws(() => plain(none), ofCode('SLC_STAGE_SUPPRESS'));

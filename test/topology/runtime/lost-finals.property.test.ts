@@ -23,7 +23,7 @@ import {
 import { random, type Random, TopologyTestDriver } from '#topology/testing';
 import { derived, HOUR, jsonSerdes, MINUTE, origin } from '../dsl/support.ts';
 
-const SEEDS = 25;
+const SEEDS = 50;
 const FIRST = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 1e9));
 const POLICIES: readonly TimePolicyName[] = ['watermark', 'stream-time'];
 const GRACE = 5 * MINUTE;
