@@ -2,9 +2,12 @@
 export { type Clock, systemClock } from './clock.ts';
 export { type RejectedRecord, type Sink, type SinkPartition, type SinkRecord, SinkRecordError } from './connector.ts';
 export { describeText, toMermaid } from './dsl/describe.ts';
+export { cogroup, CogroupedStream } from './dsl/cogroup.ts';
+export { GlobalKTable } from './dsl/global-table.ts';
+export { type GroupFoldOptions, type GroupOptions, KGroupedTable } from './dsl/grouped-table.ts';
 export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './dsl/kstream.ts';
 export type { Emit } from './dsl/node.ts';
-export { stage, type Stage, type StageBuilder } from './dsl/stage.ts';
+export { stage, type Stage, type StageBuilder, type TableOptions } from './dsl/stage.ts';
 export { buildTopology, type SubTopology, type Topology } from './dsl/topology.ts';
 export {
   calendarDay,
@@ -40,12 +43,19 @@ export type { Aggregated, AggregationOptions, Groupable, ValueIn } from './opera
 export { asOfJoin, type AsOfJoinOptions } from './operators/as-of-join.ts';
 export { count } from './operators/count.ts';
 export { dedupe, type DedupeOptions } from './operators/dedupe.ts';
+export { flatMapValues } from './operators/flat-map-values.ts';
+export { globalJoin } from './operators/global-join.ts';
 export { keyBy } from './operators/key-by.ts';
+export { latestJoin, type LatestJoinOptions } from './operators/latest-join.ts';
 export { mapValues } from './operators/map-values.ts';
+export { peek } from './operators/peek.ts';
 export { reduce } from './operators/reduce.ts';
 export { sorted, type SortedOptions } from './operators/sorted.ts';
 export { streamJoin, type StreamJoinOptions } from './operators/stream-join.ts';
 export { sum } from './operators/sum.ts';
+export type { TableJoinKind, TableJoinOptions } from './operators/table-join.ts';
+export type { MaterializedOptions } from './operators/table-node.ts';
+export { toTable } from './operators/to-table.ts';
 export { topN, type TopNOptions } from './operators/top-n.ts';
 export {
   type Suppressed,

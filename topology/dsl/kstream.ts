@@ -2,10 +2,15 @@
 import type { OperatorFunction } from 'rxjs';
 import { TopologyError } from '../errors.ts';
 import { type SuppressOptions, suppressNode } from '../operators/suppress.ts';
+import { tableFilterNode } from '../operators/table-filter.ts';
+import { type TableJoinKind, tableJoinNode, type TableJoinOptions } from '../operators/table-join.ts';
+import { tableMapValuesNode } from '../operators/table-map-values.ts';
+import type { MaterializedOptions, NewNode } from '../operators/table-node.ts';
 import type { AnyRecord, StreamRecord } from '../record.ts';
 import { splitCoordinate } from '../time/coordinate.ts';
 import type { SinkTopic } from '../topic.ts';
 import { type AnyTopic, type Graph, type GraphNode, isTable, windowsBefore } from './graph.ts';
+import { KGroupedTable } from './grouped-table.ts';
 import type { CreateProcessor } from './node.ts';
 import { scope } from './scope.ts';
 import { type AnyOperator, rxEntry, Trace } from './trace.ts';
@@ -39,8 +44,8 @@ export type Branches<K, V, P extends Record<string, Guard<K, V>>> = {
   [N in keyof P]: KStream<K, Narrowed<P[N], V>>;
 } & { rest: KStream<K, V> };
 
-/** Two streams made of one hold records of the same coordinate: a further part tells them apart, so that all of them have one order. */
-const mergeTwo: CreateProcessor<AnyRecord, unknown> = (context) => ({
+/** Streams made of one hold records of the same coordinate: a further part tells them apart, so that all of them have one order. */
+const mergeAll: CreateProcessor<AnyRecord, unknown> = (context) => ({
   process: (record, parent) => {
     const { originWatermark, coordinate } = context.time;
     context.emitAt(record, { originWatermark, coordinate: splitCoordinate(coordinate, parent) });
@@ -129,9 +134,10 @@ export class KStream<out K, out V> {
     return Object.fromEntries(streams) as unknown as Branches<K, V, P>;
   }
 
-  /** The records of both streams. */
-  merge(other: KStream<K, V>): KStream<K, V> {
-    return new KStream(this.graph, this.graph.add({ kind: 'merge' }, [this.node, other.node], { create: mergeTwo }));
+  /** The records of all these streams. */
+  merge(...others: readonly KStream<K, V>[]): KStream<K, V> {
+    const parents = [this.node, ...others.map((other) => other.node)];
+    return new KStream(this.graph, this.graph.add({ kind: 'merge' }, parents, { create: mergeAll }));
   }
 
   /** Writes the stream to a topic, by its key. The value may be null: a tombstone. */
@@ -173,5 +179,57 @@ export class KTable<in out K, in out V> {
   /** The changes of the table. With updates only the last value per key is promised. */
   toStream(): KStream<K, V> {
     return new KStream(this.graph, this.node);
+  }
+
+  /** The rows that pass; the others are deleted. */
+  filter(predicate: (value: V, key: K) => boolean, options: MaterializedOptions = {}): KTable<K, V> {
+    return this.#next(tableFilterNode(predicate, options));
+  }
+
+  /** Another value per row. */
+  mapValues<O>(map: (value: V, key: K) => O, options: MaterializedOptions = {}): KTable<K, O> {
+    return this.#next(tableMapValuesNode(map, options));
+  }
+
+  /** The rows by another key, to be aggregated; a repartition topic follows. A row whose group is null is in none. */
+  groupBy<K2 extends string | number | bigint | boolean>(group: (value: V, key: K) => K2 | null): KGroupedTable<K2, V> {
+    return new KGroupedTable<K2, V>(this, group, (node) => new KTable<K2, never>(this.graph, node));
+  }
+
+  /** Rows that both tables have. */
+  join<T, O>(other: KTable<K, T>, joiner: (left: V, right: T, key: K) => O, options: TableJoinOptions): KTable<K, O> {
+    return this.#join(other, 'inner', joiner, options);
+  }
+
+  /** Rows of this table, with those of the other where it has them. */
+  leftJoin<T, O>(
+    other: KTable<K, T>,
+    joiner: (left: V, right: T | null, key: K) => O,
+    options: TableJoinOptions,
+  ): KTable<K, O> {
+    return this.#join(other, 'left', joiner, options);
+  }
+
+  /** Rows that either table has. */
+  outerJoin<T, O>(
+    other: KTable<K, T>,
+    joiner: (left: V | null, right: T | null, key: K) => O,
+    options: TableJoinOptions,
+  ): KTable<K, O> {
+    return this.#join(other, 'outer', joiner, options);
+  }
+
+  #join<T, O>(
+    other: KTable<K, T>,
+    kind: TableJoinKind,
+    joiner: (left: never, right: never, key: never) => O,
+    options: TableJoinOptions,
+  ): KTable<K, O> {
+    const { spec, create } = tableJoinNode(kind, joiner, options);
+    return new KTable(this.graph, this.graph.add(spec, [this.node, other.node], { create }));
+  }
+
+  #next<O>({ spec, create }: NewNode): KTable<K, O> {
+    return new KTable(this.graph, this.graph.add(spec, [this.node], { create }));
   }
 }

@@ -1,6 +1,7 @@
 import { TopologyError } from '../errors.ts';
-import { tableSource } from '../operators/table-source.ts';
+import { latestTableSource, tableSource } from '../operators/table-source.ts';
 import type { Topic } from '../topic.ts';
+import { GlobalKTable } from './global-table.ts';
 import { type AnyTopic, Graph } from './graph.ts';
 import { KStream, KTable } from './kstream.ts';
 import type { CreateProcessor } from './node.ts';
@@ -15,8 +16,22 @@ export interface Stage {
 export interface StageBuilder {
   /** The records of a topic. */
   stream<K, V>(topic: Topic<K, V>): KStream<K, V>;
-  /** A topic read as a table with history. The store's name is mandatory: an upgrade must find it again. */
-  table<K, V>(topic: Topic<K, V>, options: { readonly store: string }): KTable<K, V>;
+  /**
+   * A topic read as a table. The store's name is mandatory: an upgrade must find it again. `keeps: 'versions'` (default) holds the history of each row, for
+   * asOfJoin(); 'latest' holds the last row of the log per key, which is all that joins and groupings of tables need.
+   */
+  table<K, V>(topic: Topic<K, V>, options: TableOptions): KTable<K, V>;
+  /**
+   * A topic read as a table of which every partition has all rows, for globalJoin(). An internal topic `<app>-<store>-repartition` carries each row to every
+   * partition, within the transactions of the stage: for tables of moderate size.
+   */
+  globalTable<K, V>(topic: Topic<K, V>, options: { readonly store: string }): GlobalKTable<K, V>;
+}
+
+/** How a topic is read as a table. */
+export interface TableOptions {
+  readonly store: string;
+  readonly keeps?: 'versions' | 'latest';
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,180}$/;
@@ -42,15 +57,22 @@ export function stage(name: string, build: (builder: StageBuilder) => void): Sta
       });
       return new KStream<K, V>(graph, node);
     },
-    table: <K, V>(topic: Topic<K, V>, options: { readonly store: string }) => {
+    table: <K, V>(topic: Topic<K, V>, options: TableOptions) => {
       const spec = {
         kind: 'table',
         detail: topic.name,
         keyed: true,
-        store: { name: options.store, kind: 'versioned' },
+        store: { name: options.store, kind: options.keeps === 'latest' ? 'key-value' : 'versioned' },
       } as const;
-      const create = tableSource({ store: options.store }) as CreateProcessor<never, unknown>;
+      const make = options.keeps === 'latest' ? latestTableSource : tableSource;
+      const create = make({ store: options.store }) as CreateProcessor<never, unknown>;
       return new KTable<K, V>(graph, graph.add(spec, [], { topic: topic as unknown as AnyTopic, create }));
+    },
+    globalTable: <K, V>(topic: Topic<K, V>, { store }: { readonly store: string }) => {
+      const read = { kind: 'globalTable', detail: topic.name } as const;
+      const from = graph.add(read, [], { topic: topic as unknown as AnyTopic, create: source });
+      const everywhere = { kind: 'repartition', detail: store, broadcast: true } as const;
+      return new GlobalKTable<K, V>(graph, graph.add(everywhere, [from], { repartition: store }));
     },
   });
   return { name, graph };

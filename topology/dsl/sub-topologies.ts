@@ -1,6 +1,7 @@
 import { TopologyError } from '../errors.ts';
 import { DEFAULT_PARTITIONS } from '../topic.ts';
 import type { GraphNode, InternalTopic } from './graph.ts';
+import type { NodeSpec } from './node.ts';
 import type { Stage } from './stage.ts';
 import type { SinkNode, SourceNode, SubTopology } from './topology.ts';
 
@@ -31,7 +32,7 @@ export function cutStage(stage: Stage, app: string, problems: TopologyError[]): 
   });
 }
 
-/** A repartition topic has as many partitions as the topics that it is joined with; alone, the default. */
+/** A repartition topic has as many partitions as the topics that it is joined with; alone, as those that it comes from, as in Kafka Streams. */
 function repartitionTopics(stage: Stage, app: string): Map<GraphNode, InternalTopic> {
   const topics = new Map<GraphNode, InternalTopic>();
   for (const node of stage.graph.nodes) {
@@ -53,7 +54,13 @@ function partnersOf(repartition: GraphNode, nodes: readonly GraphNode[]): number
     }
   }
   const counts = [...group].filter((node) => node.parents.length === 0).map((node) => node.topic?.partitions ?? 0);
-  return counts.length > 0 ? Math.max(...counts) : DEFAULT_PARTITIONS;
+  return counts.length > 0 ? Math.max(...counts) : Math.max(...originsOf(repartition));
+}
+
+/** Partitions of the topics upstream of a node, through repartition topics too. */
+function originsOf(node: GraphNode): number[] {
+  if (node.parents.length === 0) return [node.topic?.partitions ?? DEFAULT_PARTITIONS];
+  return node.parents.flatMap(originsOf);
 }
 
 function cutNodes(stage: Stage, topics: ReadonlyMap<GraphNode, InternalTopic>): GraphNode[] {
@@ -72,7 +79,11 @@ function cutNodes(stage: Stage, topics: ReadonlyMap<GraphNode, InternalTopic>): 
       continue;
     }
     const { stage: name } = node;
-    const spec = { kind: 'sink', detail: topic.name };
+    const spec: NodeSpec = {
+      kind: 'sink',
+      detail: topic.name,
+      ...(node.spec.broadcast === true ? { broadcast: true } : {}),
+    };
     add({ stage: name, name: `to ${topic.name}`, spec, parents, topic });
     cut.set(
       node,

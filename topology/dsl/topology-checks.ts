@@ -106,10 +106,15 @@ function updatesTopics(subs: readonly SubTopology[]): Set<string> {
 
 function hasUpdates(node: GraphNode, updates: ReadonlySet<string>): boolean {
   // A table that lets only finals through promises every row.
-  if (isTable(node)) return node.spec.kind !== 'suppress' || node.spec.emits !== 'final';
+  if (isTable(node) && !isRowByRow(node)) return node.spec.kind !== 'suppress' || node.spec.emits !== 'final';
   if (node.spec.windows !== undefined || node.spec.aggregates === true) return false;
   if (node.parents.length === 0) return node.topic !== undefined && updates.has(node.topic.name);
   return node.parents.some((parent) => hasUpdates(parent, updates));
+}
+
+/** Gives one change for each change of its table. */
+function isRowByRow({ spec }: GraphNode): boolean {
+  return spec.table === true && (spec.kind === 'filter' || spec.kind === 'mapValues');
 }
 
 /** TIME.md rule 11: updates promise the last value per key only, so nothing that counts records may read them. */
@@ -147,14 +152,17 @@ function checkLogOrder(node: GraphNode, written: ReadonlySet<string>, problems: 
 function checkFoldOrder(node: GraphNode, written: ReadonlySet<string>, problems: TopologyError[]): void {
   const [stream] = node.parents;
   const { spec } = node;
-  if (spec.aggregates !== true || spec.ordered !== true || stream === undefined) return;
+  if (spec.ordered !== true || stream === undefined || (spec.aggregates !== true && spec.table !== true)) return;
   if (stream.spec.windows !== undefined || hasOneOrder(stream, written)) return;
   problems.push(
     new TopologyError(
       'SLC_STAGE_ORDER',
       `${node.stage}: ${spec.kind}() without a window folds records in the order in which they happen to come`,
       {
-        hint: 'put windowedBy() or sorted() before it, or say { commutative: true } when the order does not matter',
+        hint:
+          spec.table === true
+            ? 'say { commutative: true } when the order of rows does not matter and subtract() undoes add()'
+            : 'put windowedBy() or sorted() before it, or say { commutative: true } when the order does not matter',
       },
     ),
   );

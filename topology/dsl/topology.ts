@@ -127,7 +127,7 @@ function orderStages(stages: readonly Stage[], problems: TopologyError[]): Stage
       return;
     }
     underWay.add(stage);
-    for (const kind of ['source', 'table']) {
+    for (const kind of ['source', 'table', 'globalTable']) {
       for (const topic of topicsOfKind(stage, kind))
         for (const writer of writersOfTopic.get(topic) ?? []) visit(writer);
     }

@@ -38,10 +38,12 @@ class AsOfJoin implements Processor<AnyRecord> {
     this.#context = context;
     this.#buffer = context.store<MemoryBufferStore>(options.streamStore);
     this.#table = context.store<MemoryVersionedStore>(options.tableStore);
-    this.#inTime = (version) => version.originWatermark <= version.timestamp + options.tableGraceMs;
+    this.#inTime = (version) =>
+      !context.policy.isCanonical || version.originWatermark <= version.timestamp + options.tableGraceMs;
   }
 
   process(record: AnyRecord, parent: number): void {
+    if (!this.#context.policy.isCanonical) return this.#joinAtOnce(record, parent);
     const grace = parent === TABLE ? this.#options.tableGraceMs : this.#options.graceMs;
     const latenessMs = this.#context.arrive(record) - (record.timestamp + grace);
     if (latenessMs > 0) {
@@ -57,12 +59,24 @@ class AsOfJoin implements Processor<AnyRecord> {
     this.#buffer.add({ key, value, timestamp, ...keepTime(this.#context.time) });
   }
 
+  /** Stream time: as Kafka Streams with a versioned table whose history is the table's grace, and a join without grace. */
+  #joinAtOnce(record: AnyRecord, parent: number): void {
+    const now = this.#context.arrive(record);
+    this.#table.forgetBefore(this.#options.streamStore, now - this.#options.tableGraceMs);
+    if (parent === TABLE) return;
+    const { left } = this.#options;
+    if (record.value === null || record.value === undefined) return this.#context.dropped(record, 'null value');
+    if (!left && (record.key === null || record.key === undefined)) return this.#context.dropped(record, 'null key');
+    this.#join(record, this.#context.time);
+  }
+
   /** Event time before which no row of the table can come any more. */
   #tableComplete(): number {
     return this.#context.watermarkOf(TABLE) - this.#options.tableGraceMs;
   }
 
   advance(): void {
+    if (!this.#context.policy.isCanonical) return;
     const tableComplete = this.#tableComplete();
     for (
       let next = this.#buffer.first;

@@ -17,7 +17,8 @@ export function sum<I extends Groupable, N extends number | bigint, E extends Em
   return aggregation(options, { kind: 'sum', init: () => null, add, merge, commutative: true });
 }
 
-function plus(total: number | bigint | null, next: number | bigint): number | bigint {
+/** The next total; null is that of nothing. */
+export function plus(total: number | bigint | null, next: number | bigint): number | bigint {
   if (typeof next === 'bigint') return typeof total === 'bigint' ? total + next : next;
   const result = (typeof total === 'number' ? total : 0) + next;
   if (Number.isSafeInteger(next) && Number.isSafeInteger(result)) return result;

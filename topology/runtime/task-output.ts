@@ -85,8 +85,11 @@ export class TaskOutput {
     } else if (record.value !== null && record.value !== undefined) {
       value = target.valueSerde.serialize(record.value);
     }
-    const partition = partitionFor(key, target.partitions);
-    this.#collector.add(target.topic, partition, { key, value, timestamp: record.timestamp, headers }, writer);
+    const sent = { key, value, timestamp: record.timestamp, headers };
+    if (node.spec.broadcast !== true) {
+      return this.#collector.add(target.topic, partitionFor(key, target.partitions), sent, writer);
+    }
+    for (let p = 0; p < target.partitions; p++) this.#collector.add(target.topic, p, sent, writer);
   }
 
   /** A late record: JSON with the record, the window, how late and why. */
