@@ -44,6 +44,7 @@ export { asOfJoin, type AsOfJoinOptions } from './operators/as-of-join.ts';
 export { count } from './operators/count.ts';
 export { dedupe, type DedupeOptions } from './operators/dedupe.ts';
 export { flatMapValues } from './operators/flat-map-values.ts';
+export type { ForeignKeyJoinOptions } from './operators/foreign-key-join.ts';
 export { globalJoin } from './operators/global-join.ts';
 export { keyBy } from './operators/key-by.ts';
 export { latestJoin, type LatestJoinOptions } from './operators/latest-join.ts';

@@ -1,6 +1,7 @@
 /** KStream and KTable: what the user chains. They only describe; the graph holds the nodes. */
 import type { OperatorFunction } from 'rxjs';
 import { TopologyError } from '../errors.ts';
+import { addForeignKeyJoin, type ForeignKeyJoinOptions } from '../operators/foreign-key-join.ts';
 import { type SuppressOptions, suppressNode } from '../operators/suppress.ts';
 import { tableFilterNode } from '../operators/table-filter.ts';
 import { type TableJoinKind, tableJoinNode, type TableJoinOptions } from '../operators/table-join.ts';
@@ -217,6 +218,32 @@ export class KTable<in out K, in out V> {
     options: TableJoinOptions,
   ): KTable<K, O> {
     return this.#join(other, 'outer', joiner, options);
+  }
+
+  /**
+   * Joins each row with the row of another table that `foreignKey` names, whatever its partition; null names none. A change of either gives the joined row.
+   * Only the last value per key is promised: on the way, answers to a former row may show.
+   */
+  foreignKeyJoin<F, T, O>(
+    other: KTable<F, T>,
+    foreignKey: (value: V, key: K) => NoInfer<F> | null,
+    joiner: (value: V, row: T, key: K) => O,
+    options: ForeignKeyJoinOptions & { readonly join: 'inner' },
+  ): KTable<K, O>;
+  foreignKeyJoin<F, T, O>(
+    other: KTable<F, T>,
+    foreignKey: (value: V, key: K) => NoInfer<F> | null,
+    joiner: (value: V, row: T | null, key: K) => O,
+    options: ForeignKeyJoinOptions & { readonly join: 'left' },
+  ): KTable<K, O>;
+  foreignKeyJoin<F, T, O>(
+    other: KTable<F, T>,
+    foreignKey: (value: V, key: K) => F | null,
+    joiner: (value: V, row: never, key: K) => O,
+    { store, join }: ForeignKeyJoinOptions & { readonly join: 'inner' | 'left' },
+  ): KTable<K, O> {
+    const what = { store, left: join === 'left', foreignKey, joiner };
+    return new KTable(this.graph, addForeignKeyJoin(this.graph, [this.node, other.node], what));
   }
 
   #join<T, O>(
