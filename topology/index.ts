@@ -49,7 +49,18 @@ export { globalJoin } from './operators/global-join.ts';
 export { keyBy } from './operators/key-by.ts';
 export { latestJoin, type LatestJoinOptions } from './operators/latest-join.ts';
 export { mapValues } from './operators/map-values.ts';
+export { matchSequence, type MatchSequenceOptions, type SequenceStep } from './operators/match-sequence.ts';
 export { peek } from './operators/peek.ts';
+export {
+  keyValueStore,
+  process,
+  type ProcessContext,
+  type ProcessOptions,
+  type StoreHandle,
+  type UserProcessor,
+  type UserStore,
+  type UserStores,
+} from './operators/process.ts';
 export { reduce } from './operators/reduce.ts';
 export { sorted, type SortedOptions } from './operators/sorted.ts';
 export { streamJoin, type StreamJoinOptions } from './operators/stream-join.ts';

@@ -1,9 +1,11 @@
 import type { GraphNode } from './graph.ts';
+import { noFunctionOfTheLog } from './log-function.ts';
 import type { TimePolicyName } from '../time/time-policy.ts';
 import type { SubTopology } from './topology.ts';
 
 /** The topology as text, one node a line. */
 export function describeText(subs: readonly SubTopology[], time: TimePolicyName): string {
+  const marks = noFunctionOfTheLog(subs);
   const stages = [...Map.groupBy(subs, (sub) => sub.stage)].flatMap(([stage, own]) => [
     `stage ${stage}`,
     ...own.flatMap((sub) => [
@@ -11,7 +13,7 @@ export function describeText(subs: readonly SubTopology[], time: TimePolicyName)
       ...topicLines('reads', sub.sources),
       ...topicLines('writes', sub.sinks),
       ...sub.stores.map((store) => `    store ${store.name} (${storeText(store)})`),
-      ...nodeLines(sub),
+      ...nodeLines(sub, marks),
     ]),
   ]);
   return [...(time === 'watermark' ? [] : [`time ${time}`]), ...stages].join('\n');
@@ -26,14 +28,14 @@ function storeText({ kind, retentionMs }: SubTopology['stores'][number]): string
   return retentionMs === undefined ? kind : `${kind}, kept ${retentionMs / 1_000} s of event time`;
 }
 
-function nodeLines(sub: SubTopology): string[] {
+function nodeLines(sub: SubTopology, marks: ReadonlyMap<GraphNode, string>): string[] {
   return sub.nodes.map((node) => {
     const to = childrenOf(node, sub).map((child) => child.name);
     const detail = node.spec.detail === undefined ? '' : ` (${node.spec.detail})`;
     const store = node.spec.store === undefined ? '' : ` [store ${node.spec.store.name}]`;
     const guard = node.keyGuard === true ? ' {key checked}' : '';
-    const mark =
-      node.spec.nondeterministic === undefined ? '' : ` {no function of the log: ${node.spec.nondeterministic}}`;
+    const reason = marks.get(node);
+    const mark = reason === undefined ? '' : ` {no function of the log: ${reason}}`;
     return `    ${node.name}${detail}${store}${guard}${mark}${to.length > 0 ? ` -> ${to.join(', ')}` : ''}`;
   });
 }

@@ -21,6 +21,8 @@ export interface NodeSpec {
   readonly detail?: string;
   /** The node's own store. Its name is mandatory and unique in the stage. */
   readonly store?: StoreSpec;
+  /** Further stores of the node, for user code. */
+  readonly stores?: readonly StoreSpec[];
   /** Behind it records carry another key: a keyed node after it needs a repartition topic. */
   readonly changesKey?: boolean;
   /** Needs all records of a key in one task. */
@@ -112,6 +114,8 @@ export interface Processor<I> {
    * before advance(): every update leaves.
    */
   flush?(): void;
+  /** Now and then, at least every 250 ms: the wall clock, ms. What is done with it is no function of the log: mark the node. */
+  tick?(now: number): void;
 }
 
 /** Makes the Processor of a node for one task. `emit` passes a record on under the time of the record being processed. */

@@ -27,7 +27,10 @@ export function cutStage(stage: Stage, app: string, problems: TopologyError[]): 
     const sinks: SinkNode[] = members.flatMap((node) =>
       node.spec.kind === 'sink' && node.topic !== undefined ? [{ node, topic: node.topic }] : [],
     );
-    const stores = members.flatMap((node) => node.spec.store ?? []);
+    const stores = members.flatMap(({ spec }) => [
+      ...(spec.store === undefined ? [] : [spec.store]),
+      ...(spec.stores ?? []),
+    ]);
     return { stage: stage.name, partitions: Math.max(0, ...counts), sources, nodes: members, sinks, stores };
   });
 }

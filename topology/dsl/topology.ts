@@ -7,6 +7,7 @@ import { describeText, toMermaid } from './describe.ts';
 import type { AnyTopic, GraphNode, InternalTopic } from './graph.ts';
 import type { Stage } from './stage.ts';
 import { cutStage } from './sub-topologies.ts';
+import { noFunctionOfTheLog } from './log-function.ts';
 import { checkTopology } from './topology-checks.ts';
 
 /** A topic that a sub-topology reads, and the nodes that take its records. */
@@ -153,15 +154,20 @@ function writersOf(subs: readonly SubTopology[]): Map<string, { stage: string; p
 }
 
 function toJson(app: string, time: TimePolicyName, subs: readonly SubTopology[]): unknown {
-  const nodeJson = ({ name, spec, parents, topic }: GraphNode): unknown => ({
-    name,
-    kind: spec.kind,
-    ...(spec.detail === undefined ? {} : { detail: spec.detail }),
-    ...(spec.store === undefined ? {} : { store: spec.store.name }),
-    ...(topic === undefined ? {} : { topic: topic.name }),
-    ...(spec.nondeterministic === undefined ? {} : { nondeterministic: spec.nondeterministic }),
-    parents: parents.map((parent) => parent.name),
-  });
+  const marks = noFunctionOfTheLog(subs);
+  const nodeJson = (node: GraphNode): unknown => {
+    const { name, spec, parents, topic } = node;
+    return {
+      name,
+      kind: spec.kind,
+      ...(spec.detail === undefined ? {} : { detail: spec.detail }),
+      ...(spec.store === undefined ? {} : { store: spec.store.name }),
+      ...(spec.stores === undefined ? {} : { stores: spec.stores.map((store) => store.name) }),
+      ...(topic === undefined ? {} : { topic: topic.name }),
+      ...(marks.has(node) ? { nondeterministic: marks.get(node) } : {}),
+      parents: parents.map((parent) => parent.name),
+    };
+  };
   return {
     app,
     ...(time === 'watermark' ? {} : { time }),

@@ -227,6 +227,7 @@ export class SlotRunner implements PromiseListener {
       const { count, wait } = slot.process(SLICE_RECORDS);
       this.#resume(slot);
       slot.takeHints(this.#context.ledger.hints, this.#context.clock.now());
+      slot.tick(this.#context.clock.now());
       slot.advance();
       if (wait !== undefined) await Promise.race([wait.catch(() => undefined), aborted(this.#abort.signal)]);
       if (this.#isCommitDue(slot)) await this.#commit(slot);

@@ -175,6 +175,11 @@ export class Slot {
     for (const task of this.tasks) task.advance((topic) => this.#byTopic.get(topic)?.input.watermark ?? -Infinity);
   }
 
+  /** The wall clock, ms, for punctuation by it. */
+  tick(now: number): void {
+    for (const task of this.tasks) task.tick(now);
+  }
+
   /** Everything for one commit, or undefined when there is nothing to say. */
   takeCommit(): CommitPlan | undefined {
     for (const task of this.tasks) task.flush();

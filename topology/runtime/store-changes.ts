@@ -19,6 +19,8 @@ export function storeShapes(topology: Topology): Record<string, string> {
   const shapes: Record<string, string> = {};
   for (const { nodes, partitions } of topology.subTopologies) {
     for (const { spec, parents } of nodes) {
+      for (const { name, kind } of spec.stores ?? [])
+        shapes[name] = `${spec.kind} in a ${kind} store of ${partitions} partitions`;
       if (spec.store === undefined) continue;
       const windows = parents[0]?.spec.windows?.text;
       const words = [

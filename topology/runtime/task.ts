@@ -129,6 +129,11 @@ export class Task {
     for (const each of this.#nodes) each.processor.flush?.();
   }
 
+  /** Wall-clock punctuation. */
+  tick(now: number): void {
+    for (const each of this.#nodes) each.processor.tick?.(now);
+  }
+
   /** Per written topic the promise that could be made now, ms. */
   outputWatermarks(): Map<string, number> {
     const promises = new Map<string, number>();

@@ -130,6 +130,11 @@ export class TopologyTestDriver {
     }
   }
 
+  /** Moves the wall clock on, for punctuation by it; a hint older than a minute no longer counts. */
+  advanceWallClock(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Processes until nothing moves any more, in an order that the seed decides; with `steps`, at most so many steps. */
   async run(steps = Infinity): Promise<void> {
     const partitions = Math.max(...this.topology.subTopologies.map((sub) => sub.partitions));
@@ -244,6 +249,7 @@ export class TopologyTestDriver {
       return true;
     }
     if (this.#options.pins === undefined) slot.takeHints(this.#hints, this.#now);
+    slot.tick(this.#now);
     slot.advance();
     if (!all && this.#random.chance(0.5)) return fetched || count > 0;
     if (!all && this.#random.chance(this.#options.crashes ?? 0)) {

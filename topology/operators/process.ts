@@ -1,0 +1,217 @@
+import type { OperatorFunction } from 'rxjs';
+import { defineOperator } from '../dsl/define-operator.ts';
+import type { NodeContext, NodeSpec, Processor } from '../dsl/node.ts';
+import { type Duration, parseDuration } from '../duration.ts';
+import { InvariantError, TopologyError } from '../errors.ts';
+import type { StreamRecord } from '../record.ts';
+import { keyId } from '../state/key-codec.ts';
+import type { KeyValueStore } from '../state/store.ts';
+import { finalCoordinate, splitCoordinate } from '../time/coordinate.ts';
+import { keepTime, type RecordTime } from '../time/record-time.ts';
+
+/** A store that process() declares; its name is unique in the application. */
+export interface StoreHandle<in out K, in out V> {
+  readonly name: string;
+  /** Never present at run time: carries the types. */
+  readonly row?: (key: K, value: V) => [K, V];
+}
+
+/** Declares a key-value store: keys are text, numbers, bigints, booleans or window keys; values what JSON and bigints can hold. */
+export function keyValueStore<K, V>(name: string): StoreHandle<K, V> {
+  return { name };
+}
+
+/** What user code may do with a store. Objects taken from it may be changed in place, followed by put(). */
+export type UserStore<K, V> = Pick<KeyValueStore<K, V>, 'get' | 'put' | 'delete' | 'entries' | 'size'>;
+
+/** The stores by the names of their handles' fields. */
+export type UserStores<S> = {
+  readonly [N in keyof S]: S[N] extends StoreHandle<infer K, infer V> ? UserStore<K, V> : never;
+};
+
+/** What user code sees of its task. */
+export interface ProcessContext<K, V, S> {
+  readonly stores: UserStores<S>;
+  /** Sends a record on. Only inside process(), onEventTime() and onWallClock(); what they sent before they threw is not sent. */
+  forward(record: StreamRecord<K, V>): void;
+}
+
+/** User code: one instance per task. */
+export interface UserProcessor<K, V> {
+  process(record: StreamRecord<K, V>): void;
+  /** Everything with a timestamp before `time` (ms, a multiple of `eventTimeEvery`) has been processed. */
+  onEventTime?(time: number): void;
+  /** `now`: ms of the wall clock. */
+  onWallClock?(now: number): void;
+}
+
+/**
+ * `name` names the operator, and the store of its clock; `stores`: what user code keeps. `eventTimeEvery` calls onEventTime() at each multiple of it since
+ * the epoch, `wallClockEvery` calls onWallClock().
+ */
+export interface ProcessOptions<S> {
+  readonly name: string;
+  readonly stores?: S;
+  readonly eventTimeEvery?: Duration;
+  readonly wallClockEvery?: Duration;
+}
+
+/**
+ * The Processor API: user code record by record, with stores of its own and punctuation. It sees its records in one order: that of one partition of an
+ * origin topic, or that of sorted() before it (else TopologyError SLC_TOPOLOGY_ORDER). What it forwards for a record has the time of that record; what it
+ * forwards at an event time has that one as ow. It fires at every multiple between two records, after a jump in time too (under stream-time once, as Kafka
+ * Streams). What wall-clock punctuation does is no function of the log. An exception sends the record to the dead-letter topic; the stores stay as user code
+ * left them. TopologyError SLC_STAGE_PROCESS for an interval of 0.
+ */
+export function process<K, V, K2, V2, S extends object = object>(
+  options: ProcessOptions<S>,
+  create: (context: ProcessContext<K2, V2, S>) => UserProcessor<K, V>,
+): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, V2>> {
+  const { name, eventTimeEvery, wallClockEvery } = options;
+  const handles = handlesOf(options.stores);
+  const every = { event: intervalOf(eventTimeEvery, name), wall: intervalOf(wallClockEvery, name) };
+  const punctuation = [
+    ...(eventTimeEvery === undefined ? [] : [`event time every ${eventTimeEvery}`]),
+    ...(wallClockEvery === undefined ? [] : [`wall clock every ${wallClockEvery}`]),
+  ];
+  const spec: NodeSpec = {
+    kind: 'process',
+    keyed: true,
+    inLogOrder: true,
+    changesKey: true,
+    ...(punctuation.length > 0 ? { detail: punctuation.join(', ') } : {}),
+    ...(wallClockEvery === undefined ? {} : { nondeterministic: 'wall-clock punctuation' }),
+    store: { name, kind: 'key-value' },
+    stores: handles.map(([, store]) => ({ name: store, kind: 'key-value' })),
+  };
+  return defineOperator<StreamRecord<K, V>, StreamRecord<K2, V2>>({
+    spec,
+    create: (context) => new Process(context, every, handles, create),
+  });
+}
+
+function handlesOf(stores: object | undefined): [field: string, store: string][] {
+  const entries = Object.entries((stores ?? {}) as Readonly<Record<string, StoreHandle<unknown, unknown>>>);
+  return entries.map(([field, { name }]) => [field, name]);
+}
+
+function intervalOf(every: Duration | undefined, name: string): number {
+  if (every === undefined) return Infinity;
+  const ms = parseDuration(every);
+  if (ms > 0) return ms;
+  throw new TopologyError('SLC_STAGE_PROCESS', `process ${name} cannot punctuate every ${every}`, {
+    hint: 'give an interval above 0',
+  });
+}
+
+class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
+  readonly #context: NodeContext;
+  readonly #every: { readonly event: number; readonly wall: number };
+  readonly #user: UserProcessor<K, V>;
+  #outputs: StreamRecord<K2, V2>[] | undefined;
+  #lastTick: number | undefined;
+
+  constructor(
+    context: NodeContext,
+    every: { readonly event: number; readonly wall: number },
+    handles: readonly (readonly [field: string, store: string])[],
+    create: (context: ProcessContext<K2, V2, S>) => UserProcessor<K, V>,
+  ) {
+    this.#context = context;
+    this.#every = every;
+    const opened = handles.map(([field, store]) => [field, context.store(store)] as const);
+    this.#user = create({
+      stores: Object.fromEntries(opened) as unknown as UserStores<S>,
+      forward: (record) => this.#forward(record),
+    });
+  }
+
+  process(record: StreamRecord<K, V>): void {
+    const { policy, clock } = this.#context;
+    // Before a record of that time: under watermark the order of both is a function of the log alone.
+    if (policy.isCanonical) this.#moveTo(this.#context.arrive(record), true);
+    const before = clock.now;
+    if (!policy.isCanonical) this.#context.arrive(record);
+    const { originWatermark, coordinate } = this.#context.time;
+    const outputs = this.#collect(() => this.#user.process(record));
+    const [only] = outputs;
+    if (outputs.length === 1 && only !== undefined) this.#context.emitAt(only, this.#context.time);
+    else {
+      for (const [i, output] of outputs.entries()) {
+        this.#context.emitAt(output, { originWatermark, coordinate: splitCoordinate(coordinate, i) });
+      }
+    }
+    if (!policy.isCanonical) this.#jump(before, clock.now);
+  }
+
+  advance(watermark: number): void {
+    if (this.#context.policy.isCanonical) this.#moveTo(watermark, false);
+  }
+
+  tick(now: number): void {
+    if (this.#every.wall === Infinity || this.#user.onWallClock === undefined) return;
+    this.#lastTick ??= now;
+    if (now - this.#lastTick < this.#every.wall) return;
+    this.#lastTick = now;
+    this.#punctuate(now, this.#context.watermark(), () => this.#user.onWallClock?.(now));
+  }
+
+  /** Event time begins with the first record: how far the clock went before it depends on when it was looked at. */
+  #moveTo(time: number, isRecord: boolean): void {
+    const { clock } = this.#context;
+    const before = clock.now;
+    if (before === -Infinity && !isRecord) return;
+    clock.observe(time);
+    const { event } = this.#every;
+    if (before === -Infinity || event === Infinity) return;
+    for (let at = (Math.floor(before / event) + 1) * event; at <= time; at += event) this.#fire(at, at);
+  }
+
+  #jump(before: number, now: number): void {
+    const { event } = this.#every;
+    if (before === -Infinity || event === Infinity) return;
+    if (Math.floor(now / event) > Math.floor(before / event)) this.#fire(now, now);
+  }
+
+  #fire(time: number, originWatermark: number): void {
+    if (this.#user.onEventTime === undefined) return;
+    this.#punctuate(time, originWatermark, () => this.#user.onEventTime?.(time));
+  }
+
+  #punctuate(time: number, originWatermark: number, run: () => void): void {
+    const { storeNumber, partition } = this.#context;
+    const at = (index: number, key: string): RecordTime => ({
+      originWatermark,
+      coordinate: finalCoordinate(storeNumber, time, index, Buffer.from(key)),
+    });
+    try {
+      for (const [i, output] of this.#collect(run).entries()) {
+        this.#context.emitAt(output, at(i, `${partition}|${keyId(output.key)}`));
+      }
+    } catch (error) {
+      if (error instanceof InvariantError) throw error;
+      const record = { key: null, value: { punctuation: time }, timestamp: time };
+      this.#context.failed(record, keepTime(at(0, `${partition}`)), error);
+    }
+  }
+
+  #collect(run: () => void): readonly StreamRecord<K2, V2>[] {
+    const outputs: StreamRecord<K2, V2>[] = [];
+    this.#outputs = outputs;
+    try {
+      run();
+    } finally {
+      this.#outputs = undefined;
+    }
+    return outputs;
+  }
+
+  #forward(record: StreamRecord<K2, V2>): void {
+    if (this.#outputs !== undefined) return void this.#outputs.push(record);
+    throw new InvariantError(
+      'SLC_STAGE_ASYNC_EMISSION',
+      `${this.#context.taskName}: process() forwarded a record outside the processing of a record`,
+      { hint: 'no timers and no promises in a stage: what comes later would be in no transaction' },
+    );
+  }
+}
