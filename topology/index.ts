@@ -48,6 +48,7 @@ export type { ForeignKeyJoinOptions } from './operators/foreign-key-join.ts';
 export { globalJoin } from './operators/global-join.ts';
 export { keyBy } from './operators/key-by.ts';
 export { latestJoin, type LatestJoinOptions } from './operators/latest-join.ts';
+export { mapAsync, type MapAsyncOptions } from './operators/map-async.ts';
 export { mapValues } from './operators/map-values.ts';
 export { matchSequence, type MatchSequenceOptions, type SequenceStep } from './operators/match-sequence.ts';
 export { peek } from './operators/peek.ts';

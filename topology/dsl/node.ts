@@ -114,6 +114,11 @@ export interface Processor<I> {
    * before advance(): every update leaves.
    */
   flush?(): void;
+  /**
+   * Before each commit: a promise while there is work that the commit must not leave behind; undefined when there is none. When it resolves, flush() emits
+   * what is done, and drain() is asked again.
+   */
+  drain?(): Promise<void> | undefined;
   /** Now and then, at least every 250 ms: the wall clock, ms. What is done with it is no function of the log: mark the node. */
   tick?(now: number): void;
 }

@@ -53,6 +53,8 @@ export interface RunnerContext {
 
 const SLICE_RECORDS = 200;
 const IDLE_MS = 250;
+/** How long a stop waits for answers from outside. */
+const DRAIN_MS = 5_000;
 const BACKOFF_MS = { first: 100, max: 5_000 } as const;
 
 export class SlotRunner implements PromiseListener {
@@ -246,6 +248,7 @@ export class SlotRunner implements PromiseListener {
 
   async #commit(slot: Slot): Promise<void> {
     this.#lastCommit = this.#context.clock.now();
+    if (!(await this.#drained(slot))) return;
     const plan = slot.takeCommit();
     const producer = this.#producer;
     if (plan === undefined || producer === undefined) return;
@@ -258,6 +261,15 @@ export class SlotRunner implements PromiseListener {
     }
     this.commits++;
     this.#attempt = 0;
+  }
+
+  /** False: answers are still awaited, and the slot goes; what is not committed is processed again. */
+  async #drained(slot: Slot): Promise<boolean> {
+    const under = slot.drain();
+    if (under === undefined) return true;
+    const { signal } = this.#abort;
+    const limit = signal.aborted ? this.#context.clock.sleep(this.#graceful ? DRAIN_MS : 0) : aborted(signal);
+    return Promise.race([under.then(() => true), limit.then(() => false)]);
   }
 
   /** Data, then after its acks the ledger (its promises name the offsets behind the data), then the positions: one transaction. */

@@ -180,6 +180,27 @@ export class Slot {
     for (const task of this.tasks) task.tick(now);
   }
 
+  /** To be awaited before takeCommit(): undefined at once when no operator waits for answers from outside. */
+  drain(): Promise<void> | undefined {
+    const under = this.#underWay();
+    return under === undefined ? undefined : this.#drained(under);
+  }
+
+  async #drained(first: Promise<void>): Promise<void> {
+    for (let under: Promise<void> | undefined = first; under !== undefined; under = this.#underWay()) {
+      await under;
+      for (const task of this.tasks) task.flush();
+    }
+  }
+
+  #underWay(): Promise<void> | undefined {
+    for (const task of this.tasks) {
+      const under = task.drain();
+      if (under !== undefined) return under;
+    }
+    return undefined;
+  }
+
   /** Everything for one commit, or undefined when there is nothing to say. */
   takeCommit(): CommitPlan | undefined {
     for (const task of this.tasks) task.flush();

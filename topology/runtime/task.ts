@@ -129,6 +129,15 @@ export class Task {
     for (const each of this.#nodes) each.processor.flush?.();
   }
 
+  /** Resolves when some of the work that is under way is done; undefined when there is none. */
+  drain(): Promise<void> | undefined {
+    for (const each of this.#nodes) {
+      const under = each.processor.drain?.();
+      if (under !== undefined) return under;
+    }
+    return undefined;
+  }
+
   /** Wall-clock punctuation. */
   tick(now: number): void {
     for (const each of this.#nodes) each.processor.tick?.(now);

@@ -256,6 +256,7 @@ export class TopologyTestDriver {
       this.#slots.delete(partition);
       return true;
     }
+    await slot.drain();
     const committed = this.#commit(slot, partition);
     return fetched || count > 0 || committed || this.#ledger.length > before;
   }
