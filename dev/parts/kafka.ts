@@ -57,6 +57,11 @@ export function kafkaPart({ heapMb = DEFAULT_HEAP_MB }: KafkaPartOptions = {}): 
   };
 }
 
+/** Kafka's own programs, as Java's class path: there once the server has been started. */
+export function kafkaClassPath(cacheDir: string): string {
+  return path.join(downloadFolder(cacheDir, JARS), '*');
+}
+
 async function missing({ cacheDir }: Pick<PartContext, 'cacheDir'>): Promise<string | undefined> {
   const java = await javaVersion();
   const mavenToo = !existsSync(downloadFolder(cacheDir, JARS)) && onPath('mvn') === undefined;
@@ -71,7 +76,7 @@ async function missing({ cacheDir }: Pick<PartContext, 'cacheDir'>): Promise<str
 }
 
 /** Java of JAVA_HOME, else of the PATH. */
-function javaCommand(): string {
+export function javaCommand(): string {
   const home = process.env['JAVA_HOME'];
   const ofHome = home === undefined || home === '' ? undefined : path.join(home, 'bin', 'java');
   return ofHome !== undefined && existsSync(ofHome) ? ofHome : 'java';
@@ -197,6 +202,8 @@ function propertiesOf(ports: Ports, diskBytes: number): string {
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
+    // A member may ask to be missed sooner than after 6 s.
+    'group.min.session.timeout.ms': 1_000,
     // After kill -9 the controller refuses the node until its old session has ended (default: 9 s).
     'broker.session.timeout.ms': 4_000,
     'broker.heartbeat.interval.ms': 500,

@@ -8,6 +8,8 @@ export interface FetchPosition {
   paused: boolean;
   /** Has been handed over at least once since the seek. */
   reported: boolean;
+  /** How often in a row its bytes could not be read. */
+  unreadable: number;
   /** The broker that leads the partition; undefined when it must be looked up. */
   leader: string | undefined;
 }
@@ -23,6 +25,7 @@ export class FetchPositions {
       offset: offset === 'earliest' ? undefined : offset,
       paused,
       reported: false,
+      unreadable: 0,
       leader: undefined,
     });
   }

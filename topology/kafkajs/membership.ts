@@ -19,6 +19,7 @@ export class KafkajsMembership implements GroupMembership {
   #assigned: readonly number[] = [];
   #otherEpochs: readonly string[] = [];
   #left = false;
+  #confirmations: (() => void)[] = [];
 
   private constructor(kafka: Kafka, options: JoinOptions) {
     this.#options = options;
@@ -57,6 +58,10 @@ export class KafkajsMembership implements GroupMembership {
     return this.#assigned;
   }
 
+  confirmed(): Promise<void> {
+    return new Promise((resolve) => this.#confirmations.push(resolve));
+  }
+
   async leave(): Promise<void> {
     await this.close();
   }
@@ -76,6 +81,9 @@ export class KafkajsMembership implements GroupMembership {
         this.#take(payload.memberAssignment);
         joined = true;
         resolve();
+      });
+      this.#consumer.on(this.#consumer.events.HEARTBEAT, () => {
+        for (const confirm of this.#confirmations.splice(0)) confirm();
       });
       this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => {
         crashed = payload.error;

@@ -12,6 +12,7 @@ import type { Cluster, FetchedPartition } from './load.ts';
 const EARLIEST = -2;
 const MAX_BYTES = 16 * 2 ** 20;
 const MAX_BYTES_PER_PARTITION = 2 ** 20;
+const MAX_UNREADABLE = 10;
 
 /** A fetch response that waits for `poll`: each partition with the position that it was asked for. */
 interface Arrived {
@@ -64,7 +65,7 @@ export class KafkajsReader implements KafkaReader {
     if (failed !== undefined) throw failed;
     const arrived = this.#arrived;
     this.#arrived = [];
-    const handed = arrived.flatMap((one) => this.#handOver(one) ?? []);
+    const handed = arrived.flatMap((one) => this.#take(one) ?? []);
     this.#launch(maxWaitMs);
     return handed;
   }
@@ -176,6 +177,35 @@ export class KafkajsReader implements KafkaReader {
     return responses;
   }
 
+  /** What cannot be handed over is an error of the next poll: the positions of the others have moved, so they must be handed over now. */
+  #take(one: Arrived): FetchedRecords | undefined {
+    try {
+      return this.#handOver(one);
+    } catch (error) {
+      this.#failed ??= this.#unreadable(one.position, error);
+      return undefined;
+    }
+  }
+
+  /** Bytes that are wrong once may come right when they are fetched again; those that stay wrong do not. */
+  #unreadable(position: FetchPosition, error: unknown): Error {
+    if (!(error instanceof RetriableError)) return error as Error;
+    const { topic, partition } = position.tp;
+    const where = `${topic}-${partition}`;
+    if (++position.unreadable < MAX_UNREADABLE) {
+      return new RetriableError(error.code, `${where}: ${error.message}`, { cause: error, where });
+    }
+    return new TaskCorruptedError(
+      'SLC_TASK_UNREADABLE',
+      `${where} cannot be read: ${error.message}, ${position.unreadable} times in a row`,
+      {
+        cause: error,
+        where,
+        hint: 'the log on the broker is damaged: restore that partition from a replica or a backup; nothing behind this offset was processed',
+      },
+    );
+  }
+
   #handOver({ position, fetched }: Arrived): FetchedRecords | undefined {
     const { tp, offset } = position;
     if (!this.#positions.holds(position) || offset === undefined) return undefined;
@@ -191,6 +221,7 @@ export class KafkajsReader implements KafkaReader {
     if (batches.length === 0 && nextOffset === offset && !atEndUntold) return undefined;
     position.offset = nextOffset;
     position.reported = true;
+    position.unreadable = 0;
     return { topic: tp.topic, partition: tp.partition, batches, nextOffset, endOffset, bytes: raw?.length ?? 0 };
   }
 }

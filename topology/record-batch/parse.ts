@@ -37,7 +37,11 @@ export function parseFetched(
   let nextAborted = 0;
   let nextOffset = fromOffset;
   for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length;) {
-    const end = at + 12 + bytes.readInt32BE(at + 8);
+    const length = bytes.readInt32BE(at + 8);
+    if (length < BATCH_HEADER_BYTES - 12) {
+      throw new RetriableError('SLC_BROKER_CORRUPT_BATCH', `a batch behind offset ${nextOffset} has length ${length}`);
+    }
+    const end = at + 12 + length;
     if (end > bytes.length) break;
     const batch = bytes.subarray(at, end);
     at = end;

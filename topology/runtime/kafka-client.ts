@@ -109,6 +109,11 @@ export interface ReaderOptions {
 export interface GroupMembership {
   /** Partition numbers assigned to this member: it owns partition p of every subscribed topic (co-partitioned, sticky). */
   readonly assigned: readonly number[];
+  /**
+   * Resolves when the group has answered this member once more after the call: what it is assigned is its own still. Stays pending while it is not
+   * heard; when the member was expelled, `onAssigned` or `onLost` comes first.
+   */
+  confirmed(): Promise<void>;
   /** Leaves the group. */
   leave(): Promise<void>;
 }

@@ -1,11 +1,14 @@
 /**
  * What a slot is about to write, per topic and partition, as ready record batches. One collector per slot, emptied by each commit.
  */
+import { RecordError } from '../errors.ts';
 import { BatchBuilder, type RecordHeader } from '../record-batch.ts';
 import type { ReadyBatch, SendResult } from './kafka-client.ts';
 
-/** A batch is closed at this size: the broker takes at most 1 MB (message.max.bytes), header and growth included. */
+/** A batch is closed before it grows beyond this: the broker takes at most 1 MiB (message.max.bytes). */
 const MAX_BATCH_BYTES = 700_000;
+/** A record alone in its batch; what is left to 1 MiB is for the batch's header, the record's own fields and a dead letter's headers. */
+export const MAX_RECORD_BYTES = 1_000_000;
 
 interface Pending {
   readonly topic: string;
@@ -24,6 +27,19 @@ export interface WriterEnd {
   readonly end: bigint;
 }
 
+interface SizedRecord {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers?: readonly RecordHeader[];
+}
+
+/** Bytes of its content; what the format adds is small. */
+export function sizeOf({ key, value, headers }: SizedRecord): number {
+  let size = (key?.length ?? 0) + (value?.length ?? 0);
+  for (const [name, content] of headers ?? []) size += name.length * 3 + (content?.length ?? 0);
+  return size;
+}
+
 export class RecordCollector {
   readonly #pending = new Map<string, Map<number, Pending>>();
   #records = 0;
@@ -38,7 +54,7 @@ export class RecordCollector {
     return this.#bytes;
   }
 
-  /** Adds a record. `writer` = the task that promises something about it in the ledger; undefined for changelogs, late and dead-letter topics. */
+  /** Adds a record. RecordError SLC_RECORD_TOO_LARGE for one that Kafka would not take. `writer` = the task that promises something about it in the ledger; undefined for changelogs, late and dead-letter topics. */
   add(
     topic: string,
     partition: number,
@@ -50,9 +66,21 @@ export class RecordCollector {
     },
     writer?: string,
   ): void {
+    const size = sizeOf(record);
+    if (size > MAX_RECORD_BYTES) {
+      throw new RecordError(
+        'SLC_RECORD_TOO_LARGE',
+        `a record for ${topic} has ${size} bytes, ${MAX_RECORD_BYTES} are the most`,
+        {
+          where: `${topic}-${partition}`,
+          hint: 'Kafka takes no record above 1 MB (message.max.bytes): keep large values elsewhere and send where they are',
+        },
+      );
+    }
     const pending = this.#of(topic, partition);
     let batch = pending.batches.at(-1);
-    if (batch === undefined || batch.sizeBytes >= MAX_BATCH_BYTES) pending.batches.push((batch = new BatchBuilder()));
+    if (batch === undefined || batch.sizeBytes + size > MAX_BATCH_BYTES)
+      pending.batches.push((batch = new BatchBuilder()));
     const before = batch.sizeBytes;
     batch.append(record.key, record.value, record.timestamp, record.headers);
     this.#records++;

@@ -47,6 +47,8 @@ export interface RunnerContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: RuntimeOptions;
+  /** Resolves when the group has said once more that this process is a member. */
+  confirmed(): Promise<void>;
   /** An error after which this process must not go on. */
   onFatal(error: Error): void;
 }
@@ -55,6 +57,7 @@ const SLICE_RECORDS = 200;
 const IDLE_MS = 250;
 /** How long a stop waits for answers from outside. */
 const DRAIN_MS = 5_000;
+const CONFIRM_MS = 15_000;
 const BACKOFF_MS = { first: 100, max: 5_000 } as const;
 
 export class SlotRunner implements PromiseListener {
@@ -141,9 +144,24 @@ export class SlotRunner implements PromiseListener {
         if (!this.#mayTakeAgain(error)) return;
         const delay = Math.min(BACKOFF_MS.max, BACKOFF_MS.first * 2 ** this.#attempt++);
         await this.#context.clock.sleep(delay * (0.5 + 0.5 * ((this.partition * 0.37) % 1)), this.#abort.signal);
+        await this.#confirmed();
       }
     }
     await this.#release();
+  }
+
+  /**
+   * A process that was frozen, or cut off, has lost its slots and does not know it yet: to take them at once would fence their new owners. The wait has
+   * an end: fencing keeps everything right, only slower.
+   */
+  async #confirmed(): Promise<void> {
+    const { clock } = this.#context;
+    const over = new AbortController();
+    await Promise.race([
+      this.#context.confirmed(),
+      clock.sleep(CONFIRM_MS, AbortSignal.any([over.signal, this.#abort.signal])),
+    ]);
+    over.abort();
   }
 
   #mayTakeAgain(error: unknown): boolean {

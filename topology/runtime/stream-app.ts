@@ -116,7 +116,9 @@ class RunningApp implements StreamApp {
     const reader = await this.#until('Kafka', () => client.reader({ committed: true, maxBytesPerPartition: 2 ** 20 }));
     const options = { ...DEFAULT_RUNTIME_OPTIONS, ...this.#config.options };
     const onFatal = (error: Error): void => this.#config.onFatal(error);
-    this.#context = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options, onFatal };
+    const confirmed = (): Promise<void> => this.#membership?.confirmed() ?? Promise.resolve();
+    const shared = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options };
+    this.#context = { ...shared, confirmed, onFatal };
     this.#polling = Promise.all([this.#poll(reader), this.#trim(admin, options.trimIntervalMs)]);
     await this.#join(admin);
   }

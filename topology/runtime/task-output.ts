@@ -11,7 +11,7 @@ import { encodeValue } from '../state/value-codec.ts';
 import { encodeTime, TIME_HEADER } from '../time/time-header.ts';
 import type { RecordTime } from '../time/record-time.ts';
 import { KEY_KIND_HEADER } from './read-record.ts';
-import type { RecordCollector } from './record-collector.ts';
+import { MAX_RECORD_BYTES, type RecordCollector, sizeOf } from './record-collector.ts';
 
 /** A topic that a node writes. `valueSerde` undefined: a repartition topic, values in the engine's own codec. */
 export interface SinkTarget {
@@ -28,6 +28,7 @@ export interface OutputNames {
 }
 
 const encoder = new TextEncoder();
+const MAX_KEPT_KEY_BYTES = 100_000;
 
 /** The late topic of a stage. */
 export const lateTopicOf = (stage: string): string => `${stage}.late`;
@@ -119,7 +120,7 @@ export class TaskOutput {
     headers.push(['source.offset', encoder.encode(String(cursor.offset))]);
     for (const [name, value] of cursor.headers()) headers.push([`${SOURCE_HEADER_PREFIX}${name}`, value]);
     const record = { key: cursor.keyBytes(), value: cursor.valueBytes(), timestamp: cursor.timestamp, headers };
-    this.#collector.add(deadLetterTopicOf(stage), this.#partition, record);
+    this.#collector.add(deadLetterTopicOf(stage), this.#partition, fitting(record));
   }
 
   /** A record that waited in the engine: its value as JSON, its coordinate says where it came from. */
@@ -128,13 +129,29 @@ export class TaskOutput {
     headers.push(['source.coordinate', encoder.encode(time.coordinate.toString('hex'))]);
     const key = record.key === null || record.key === undefined ? null : keyBytes(record.key);
     const value = record.value === null || record.value === undefined ? null : encodeValue(record.value);
-    this.#collector.add(deadLetterTopicOf(stage), this.#partition, {
-      key,
-      value,
-      timestamp: record.timestamp,
-      headers,
-    });
+    const letter = { key, value, timestamp: record.timestamp, headers };
+    this.#collector.add(deadLetterTopicOf(stage), this.#partition, fitting(letter));
   }
+}
+
+interface DeadLetter {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly timestamp: number;
+  readonly headers: readonly RecordHeader[];
+}
+
+/** A dead letter that Kafka would not take goes without its value, and without a key that is too large: where it came from says where both are. */
+function fitting(letter: DeadLetter): DeadLetter {
+  if (sizeOf(letter) <= MAX_RECORD_BYTES) return letter;
+  const { key, value, timestamp, headers } = letter;
+  const cut: RecordHeader = ['value.cut', encoder.encode(String(value?.length ?? 0))];
+  return {
+    key: key !== null && key.length > MAX_KEPT_KEY_BYTES ? null : key,
+    value: null,
+    timestamp,
+    headers: [...headers, cut],
+  };
 }
 
 function describeFailure(stage: string, error: RecordError): RecordHeader[] {

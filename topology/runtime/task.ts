@@ -8,7 +8,7 @@ import type { SubTopology } from '../dsl/topology.ts';
 import { InvariantError, RecordError, TopologyError } from '../errors.ts';
 import type { AnyRecord } from '../record.ts';
 import type { RecordCursor } from '../record-batch.ts';
-import type { ChangelogEntry, StateStore } from '../state/store.ts';
+import type { StateStore } from '../state/store.ts';
 import type { RecordTime } from '../time/record-time.ts';
 import { StreamClock } from '../time/stream-clock.ts';
 import { type TimePolicy, timePolicy, type TimePolicyName } from '../time/time-policy.ts';
@@ -165,27 +165,24 @@ export class Task {
     if (this.#clocks.get(store)?.restore(key, value) !== true) this.stores.get(store)?.restore(key, value);
   }
 
+  /** TopologyError SLC_STAGE_STATE for what a changelog cannot hold. */
   takeChangelog(collector: RecordCollector): void {
     for (const store of this.stores.values()) {
       const topic = this.#output.changelogOf(store.name);
-      const clock = this.#clocks.get(store.name)?.takeChanges() ?? [];
-      for (const change of [...this.#changesOf(store), ...clock]) collector.add(topic, this.#partition, change);
-    }
-  }
-
-  #changesOf(store: StateStore): ChangelogEntry[] {
-    try {
-      return store.takeChanges();
-    } catch (error) {
-      if (!(error instanceof RecordError)) throw error;
-      throw new TopologyError(
-        'SLC_STAGE_STATE',
-        `${this.name}: store ${store.name} cannot be saved: ${error.message}`,
-        {
-          ...(error.hint === undefined ? {} : { hint: error.hint }),
-          cause: error,
-        },
-      );
+      try {
+        const clock = this.#clocks.get(store.name)?.takeChanges() ?? [];
+        for (const change of [...store.takeChanges(), ...clock]) collector.add(topic, this.#partition, change);
+      } catch (error) {
+        if (!(error instanceof RecordError)) throw error;
+        throw new TopologyError(
+          'SLC_STAGE_STATE',
+          `${this.name}: store ${store.name} cannot be saved: ${error.message}`,
+          {
+            ...(error.hint === undefined ? {} : { hint: error.hint }),
+            cause: error,
+          },
+        );
+      }
     }
   }
 

@@ -171,6 +171,7 @@ export class FakeKafka {
       get assigned() {
         return member.assigned;
       },
+      confirmed: () => Promise.resolve(),
       leave: () => {
         const left = (this.#groups.get(options.group) ?? []).filter((one) => one !== member);
         this.#groups.set(options.group, left);

@@ -124,6 +124,7 @@ export class SmallKafka {
           get assigned() {
             return member.assigned;
           },
+          confirmed: async () => undefined,
           leave: async () => {
             this.#members = this.#members.filter((each) => each !== member);
             this.#rebalance();
