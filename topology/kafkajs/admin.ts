@@ -2,7 +2,8 @@ import type { Admin, Kafka } from 'kafkajs';
 import { systemClock } from '../clock.ts';
 import { ConfigError, RetriableError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
-import type { CommittedOffset, KafkaAdmin, TopicSpec } from '../runtime/kafka-client.ts';
+import type { CommittedOffset, GroupMember, KafkaAdmin, TopicSpec } from '../runtime/kafka-client.ts';
+import { memberOf } from './assignor.ts';
 import { again, ClusterConnection, leadersOf } from './connection.ts';
 import { asPort } from './errors.ts';
 import type { Cluster } from './load.ts';
@@ -136,6 +137,22 @@ export class KafkajsAdmin implements KafkaAdmin {
             found.map(({ partition, offset, metadata }) => ({ topic, partition, offset: BigInt(offset), metadata })),
           )
           .filter(({ offset }) => offset !== NO_OFFSET);
+      }),
+    );
+  }
+
+  async groupMembers(group: string): Promise<GroupMember[]> {
+    return await again(() =>
+      this.#withAdmin(`asking for the members of ${group}`, async (admin) => {
+        const { groups } = await admin.describeGroups([group]);
+        const [found] = groups;
+        if (found === undefined || found.members.length === 0) return [];
+        // Kafka tells what members said only while nothing is being shared out.
+        if (found.state !== 'Stable')
+          throw new RetriableError('SLC_BROKER_REBALANCING', `group ${group} shares its partitions out`);
+        return found.members.map(({ memberId, memberMetadata, memberAssignment }) =>
+          memberOf(memberId, memberMetadata, memberAssignment),
+        );
       }),
     );
   }

@@ -1,6 +1,7 @@
 import type { Assigner, PartitionAssigner } from 'kafkajs';
 import { InvariantError } from '../errors.ts';
 import { assignPartitions, type MemberInfo } from '../runtime/assign-partitions.ts';
+import type { GroupMember } from '../runtime/kafka-client.ts';
 import { requireKafkajs } from './patches/replace-module.ts';
 
 interface MetadataCodec {
@@ -10,6 +11,14 @@ interface MetadataCodec {
 
 interface AssignmentCodec {
   encode(assignment: { version: number; assignment: Record<string, number[]> }): Buffer;
+  decode(bytes: Buffer): { assignment: Record<string, number[]> } | null;
+}
+
+function codecs(): { readonly MemberMetadata: MetadataCodec; readonly MemberAssignment: AssignmentCodec } {
+  return requireKafkajs('kafkajs/src/consumer/assignerProtocol') as {
+    MemberMetadata: MetadataCodec;
+    MemberAssignment: AssignmentCodec;
+  };
 }
 
 /** Options of `slotAssigner`. */
@@ -25,10 +34,7 @@ const VERSION = 1;
 
 /** The assignor of slots for kafkajs: partition p of every topic goes to one member. */
 export function slotAssigner(options: SlotAssignerOptions): PartitionAssigner {
-  const { MemberMetadata, MemberAssignment } = requireKafkajs('kafkajs/src/consumer/assignerProtocol') as {
-    MemberMetadata: MetadataCodec;
-    MemberAssignment: AssignmentCodec;
-  };
+  const { MemberMetadata, MemberAssignment } = codecs();
   return ({ cluster }): Assigner => ({
     name: 'sluice-slots',
     version: VERSION,
@@ -58,6 +64,14 @@ export function slotAssigner(options: SlotAssignerOptions): PartitionAssigner {
       );
     },
   });
+}
+
+/** A member as the group's description has it. */
+export function memberOf(memberId: string, metadata: Buffer, assignment: Buffer): GroupMember {
+  const { MemberMetadata, MemberAssignment } = codecs();
+  const { epoch } = infoOf(memberId, MemberMetadata.decode(metadata));
+  const assigned = assignment.length === 0 ? {} : (MemberAssignment.decode(assignment)?.assignment ?? {});
+  return { memberId, epoch, partitions: [...new Set(Object.values(assigned).flat())].toSorted((a, b) => a - b) };
 }
 
 function infoOf(memberId: string, metadata: ReturnType<MetadataCodec['decode']>): MemberInfo {

@@ -22,6 +22,14 @@ export interface CommittedOffset extends TopicPartition {
   readonly metadata: string | null;
 }
 
+/** A member of a group as `join` makes them. */
+export interface GroupMember {
+  readonly memberId: string;
+  readonly epoch: string;
+  /** Partition numbers that it owns. */
+  readonly partitions: readonly number[];
+}
+
 /** Administration and positions. */
 export interface KafkaAdmin {
   /** Creates what is missing, waits until it can be used. ConfigError SLC_CONFIG_TOPIC when one exists with another number of partitions. */
@@ -40,6 +48,8 @@ export interface KafkaAdmin {
   sizes(partitions: readonly TopicPartition[]): Promise<(number | undefined)[]>;
   /** Committed offsets of a group; partitions without one are absent. Read after fencing, or a pending transaction may hide the newest. */
   committedOffsets(group: string, partitions: readonly TopicPartition[]): Promise<CommittedOffset[]>;
+  /** Who is in a group now; nobody when there is none. RetriableError SLC_BROKER_REBALANCING while it shares its partitions out. */
+  groupMembers(group: string): Promise<GroupMember[]>;
   /** Deletes records before the offset of each partition (never compacts). */
   deleteRecords(before: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void>;
   deleteTopics(topics: readonly string[]): Promise<void>;

@@ -26,6 +26,8 @@ export async function updateRoster(options: {
   readonly names: readonly string[];
   /** As storeShapes has them. */
   readonly stores: Readonly<Record<string, string>>;
+  /** Called before anything is changed when the topology is not the one that ran last. */
+  beforeUpgrade(): Promise<void>;
 }): Promise<UpdatedRoster> {
   const { client, admin, ledger, clock, app, epoch, names, stores } = options;
   const producer = await client.producer({ transactionalId: `${app}-roster`, transactionTimeoutMs: 15_000 });
@@ -34,6 +36,7 @@ export async function updateRoster(options: {
     const topic = ledgerTopicOf(app);
     const [end] = await admin.offsets([{ topic, partition: 0 }], { committed: true });
     await ledger.caughtUp(end?.end ?? 0n);
+    if (ledger.roster !== undefined && ledger.roster.epoch !== epoch) await options.beforeUpgrade();
     const known = ledger.roster?.topics ?? [];
     const added = names.filter((name) => !known.includes(name));
     const was = await stillFull(admin, app, ledger.roster?.stores ?? {}, stores);

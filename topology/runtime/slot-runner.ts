@@ -34,6 +34,8 @@ export interface RuntimeOptions {
   readonly transactionTimeoutMs: number;
   /** How often repartition topics are trimmed behind what is committed, ms. */
   readonly trimIntervalMs: number;
+  /** How often the application looks whether its topics are as they were, ms. */
+  readonly topicWatchMs: number;
 }
 
 /** What the runners of a process share. */

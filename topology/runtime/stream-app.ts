@@ -16,6 +16,8 @@ import { type StageStats, stageStats } from './stage-stats.ts';
 import { topicsOf } from './app-topics.ts';
 import type { TopicLimits } from './topic-config.ts';
 import { type StoreChanges, storeShapes } from './store-changes.ts';
+import { membersOfOtherEpochs, otherEpochRuns, waitForOtherEpochs } from './one-epoch.ts';
+import { watchTopics } from './topic-watch.ts';
 import { numberedNames, wire } from './wiring.ts';
 
 /** What a StreamApp needs. `options` overrides DEFAULT_RUNTIME_OPTIONS. */
@@ -61,11 +63,14 @@ export const DEFAULT_RUNTIME_OPTIONS: RuntimeOptions = {
   idleAfterMs: 60_000,
   transactionTimeoutMs: 15_000,
   trimIntervalMs: 30_000,
+  topicWatchMs: 5_000,
 };
 
 const POLL_MS = 100;
 const SESSION_TIMEOUT_MS = 10_000;
 const START_BACKOFF_MS = 1_000;
+/** Beyond its session: what a member of another version that was killed needs to be forgotten. */
+const LEAVE_MS = 2_000;
 
 /**
  * Starts an application: creates its topics, then takes the slots that the group gives it. Waits, saying for what, while the broker or the registry
@@ -108,8 +113,9 @@ class RunningApp implements StreamApp {
     const { app, epoch } = topology;
     const names = numberedNames(topology);
     const stores = storeShapes(topology);
+    const beforeUpgrade = (): Promise<void> => this.#waitForOtherEpochs(admin);
     const roster = await this.#until('Kafka', () =>
-      updateRoster({ client, admin, ledger, clock: this.#clock, app, epoch, names, stores }),
+      updateRoster({ client, admin, ledger, clock: this.#clock, app, epoch, names, stores, beforeUpgrade }),
     );
     if (roster.changes !== undefined) tellChanges(logger, roster.changes);
     const wiring = await this.#until('the schema registry', () => wire(topology, this.#config.serdes, roster.names));
@@ -119,7 +125,18 @@ class RunningApp implements StreamApp {
     const confirmed = (): Promise<void> => this.#membership?.confirmed() ?? Promise.resolve();
     const shared = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options };
     this.#context = { ...shared, confirmed, onFatal };
-    this.#polling = Promise.all([this.#poll(reader), this.#trim(admin, options.trimIntervalMs)]);
+    this.#polling = Promise.all([
+      this.#poll(reader),
+      this.#trim(admin, options.trimIntervalMs),
+      watchTopics({
+        admin,
+        topics: topicsOf(topology),
+        clock: this.#clock,
+        intervalMs: options.topicWatchMs,
+        signal: this.#abort.signal,
+        onFatal,
+      }),
+    ]);
     await this.#join(admin);
   }
 
@@ -134,14 +151,9 @@ class RunningApp implements StreamApp {
         topics,
         epoch: topology.epoch,
         sessionTimeoutMs: this.#config.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
-        onAssigned: (partitions, { otherEpochs }) => {
-          if (otherEpochs.length > 0) {
-            logger.error(
-              { code: 'SLC_APP_OTHER_EPOCH', epochs: otherEpochs },
-              'members of this application run another topology; stop the old version before the new one starts',
-            );
-          }
+        onAssigned: (partitions) => {
           this.#changes = this.#changes.then(() => this.#assign(partitions));
+          if (partitions.length === 0) void this.#refuseIfOthersOwn(admin);
         },
         onLost: (lost) => {
           logger.warn({ reason: lost.message }, 'the membership of the group is lost; joining again');
@@ -149,6 +161,25 @@ class RunningApp implements StreamApp {
         },
       }),
     );
+  }
+
+  async #waitForOtherEpochs(admin: KafkaAdmin): Promise<void> {
+    const { app, epoch } = this.#config.topology;
+    const { logger, sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#config;
+    const waitMs = sessionTimeoutMs + LEAVE_MS;
+    await waitForOtherEpochs({ admin, app, epoch, waitMs, clock: this.#clock, logger, signal: this.#abort.signal });
+  }
+
+  /** Two versions that started in the same moment: the one that got nothing goes. */
+  async #refuseIfOthersOwn(admin: KafkaAdmin): Promise<void> {
+    const { app, epoch } = this.#config.topology;
+    try {
+      const others = await this.#until('the group', () => membersOfOtherEpochs(admin, app, epoch));
+      const owners = others.filter(({ partitions }) => partitions.length > 0);
+      if (owners.length > 0 && !this.#abort.signal.aborted) this.#config.onFatal(otherEpochRuns(app, epoch, owners));
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#config.onFatal(error as Error);
+    }
   }
 
   async #joinAgain(admin: KafkaAdmin): Promise<void> {

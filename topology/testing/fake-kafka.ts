@@ -139,6 +139,14 @@ export class FakeKafka {
         asked(() =>
           partitions.flatMap(({ topic, partition }) => this.#offsets.get(`${group}|${topic}|${partition}`) ?? []),
         ),
+      groupMembers: (group) =>
+        asked(() =>
+          (this.#groups.get(group) ?? []).map(({ id, options, assigned }) => ({
+            memberId: id,
+            epoch: options.epoch,
+            partitions: assigned,
+          })),
+        ),
       deleteRecords: (before) => asked(() => before.forEach((tp) => this.partition(tp).deleteBefore(tp.offset))),
       deleteTopics: (topics) => asked(() => topics.forEach((topic) => void this.#topics.delete(topic))),
       close: () => Promise.resolve(),

@@ -1,6 +1,9 @@
-import { InvariantError, RetriableError, TaskMigratedError } from '../errors.ts';
+import { ConfigError, InvariantError, RetriableError, TaskMigratedError } from '../errors.ts';
 import type { CommittedOffset, KafkaProducer, ReadyBatch, SendResult } from '../runtime/kafka-client.ts';
 import type { FakeKafka } from './fake-kafka.ts';
+
+/** message.max.bytes of a broker that was told nothing else. */
+const MAX_BATCH_BYTES = 1_048_588;
 
 /** A producer of a fake broker. After an error it is dead, as the real one. */
 export class FakeProducer implements KafkaProducer {
@@ -36,6 +39,9 @@ export class FakeProducer implements KafkaProducer {
       batches.map(({ topic, partition, batch }) => {
         if (batch.count === 0)
           throw new InvariantError('SLC_BUG_EMPTY_BATCH', `nothing to send to ${topic}-${partition}`);
+        if (batch.sizeBytes > MAX_BATCH_BYTES) {
+          throw new ConfigError('SLC_BROKER_REFUSED', `${topic}-${partition}: a batch of ${batch.sizeBytes} bytes`);
+        }
         const log = this.#broker.partition({ topic, partition });
         if (!this.#open) return { topic, partition, baseOffset: log.append(batch, this.#id, false) };
         this.#transaction().partitions.add(log);

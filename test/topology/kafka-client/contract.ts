@@ -3,48 +3,17 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import {
-  BatchBuilder,
   ConfigError,
   type KafkaAdmin,
   type KafkaClient,
-  type KafkaReader,
-  type ReadyBatch,
   RecordCursor,
   TaskCorruptedError,
   TaskMigratedError,
-  type TopicPartition,
 } from '#topology';
 import { randomOf } from '../../random.ts';
-
-/** A record as tests write and read it. */
-interface TestRecord {
-  readonly key: string | null;
-  readonly value: string | null;
-  readonly timestamp: number;
-  readonly header?: string;
-}
+import { readAll, ready, record } from './contract-records.ts';
 
 const DEADLINE_MS = 20_000;
-
-const record = (value: string | null, key: string | null = 'k', timestamp = 1_000): TestRecord => ({
-  key,
-  value,
-  timestamp,
-});
-
-function ready(tp: TopicPartition, records: readonly TestRecord[]): ReadyBatch {
-  const batch = new BatchBuilder();
-  for (const { key, value, timestamp, header } of records) {
-    const headers = header === undefined ? [] : ([['h', Buffer.from(header)]] as const);
-    batch.append(
-      key === null ? null : Buffer.from(key, 'latin1'),
-      value === null ? null : Buffer.from(value),
-      timestamp,
-      headers,
-    );
-  }
-  return { topic: tp.topic, partition: tp.partition, batch };
-}
 
 export function kafkaClientContract(name: string, makeClient: () => KafkaClient): void {
   describe(`Kafka client ${name}`, () => {
@@ -63,36 +32,6 @@ export function kafkaClientContract(name: string, makeClient: () => KafkaClient)
       const topic = `${prefix}-${nth++}`;
       await admin.ensureTopics([{ name: topic, partitions, config }]);
       return topic;
-    }
-
-    async function readAll(
-      reader: KafkaReader,
-      partitions: readonly TopicPartition[],
-    ): Promise<Map<number, TestRecord[]>> {
-      const cursor = new RecordCursor();
-      const found = new Map<number, TestRecord[]>(partitions.map(({ partition }) => [partition, []]));
-      const open = new Set(partitions.map(({ partition }) => partition));
-      for (const tp of partitions) reader.seek(tp, 'earliest');
-      const until = Date.now() + DEADLINE_MS;
-      while (open.size > 0) {
-        assert.ok(Date.now() < until, `partitions ${[...open].join()} did not come to their ends`);
-        for (const { partition, batches, nextOffset, endOffset } of await reader.poll(50)) {
-          for (const batch of batches) {
-            cursor.open(batch);
-            while (cursor.next()) {
-              const header = cursor.header('h')?.toString();
-              found.get(partition)?.push({
-                key: cursor.keyBytes()?.toString('latin1') ?? null,
-                value: cursor.valueBytes()?.toString() ?? null,
-                timestamp: cursor.timestamp,
-                ...(header === undefined ? {} : { header }),
-              });
-            }
-          }
-          if (nextOffset >= endOffset) open.delete(partition);
-        }
-      }
-      return found;
     }
 
     async function committed(topic: string, partition = 0): Promise<(string | null)[]> {
@@ -146,6 +85,70 @@ export function kafkaClientContract(name: string, makeClient: () => KafkaClient)
         { start: 0n, end: 6n },
         { start: 0n, end: 1n },
       ]);
+      await reader.close();
+      await producer.close();
+    });
+
+    test('a commit of more than a batch may hold is sent in several; one batch that is too large is refused', async () => {
+      const topic = await newTopic();
+      const tp = { topic, partition: 0 };
+      const producer = await client.producer({ transactionalId: `${topic}-t`, transactionTimeoutMs: 20_000 });
+      await producer.fence();
+      await producer.begin();
+      const value = 'x'.repeat(300_000);
+      const results = await producer.send(
+        Array.from({ length: 4 }, () => ready(tp, [record(value, 'a'), record(value, 'b')])),
+      );
+      assert.equal(results.map(({ baseOffset }) => baseOffset).join(), '0,2,4,6');
+      await producer.commit();
+      // The broker answers a commit before its markers are written.
+      const until = Date.now() + DEADLINE_MS;
+      while ((await committed(topic)).length < 8) assert.ok(Date.now() < until, 'what was committed is not seen');
+      for (const one of await committed(topic)) assert.equal(one?.length, 300_000);
+      await producer.begin();
+      await assert.rejects(
+        producer.send([
+          ready(
+            tp,
+            Array.from({ length: 4 }, () => record(value)),
+          ),
+        ]),
+        (error) => error instanceof ConfigError && error.code === 'SLC_BROKER_REFUSED',
+      );
+      await producer.close();
+    });
+
+    test('positions move over transactions that hold nothing to read', async () => {
+      const topic = await newTopic();
+      const tp = { topic, partition: 0 };
+      const producer = await client.producer({ transactionalId: `${topic}-t`, transactionTimeoutMs: 10_000 });
+      await producer.fence();
+      for (let nth = 0; nth < 3; nth++) {
+        await producer.begin();
+        await producer.send([ready(tp, [record('aborted'), record('aborted')])]);
+        await producer.abort();
+      }
+      await producer.begin();
+      await producer.send([ready(tp, [record('a')])]);
+      await producer.commit();
+      const [range] = await admin.offsets([tp], { committed: true });
+      const reader = await client.reader({ committed: true });
+      // From every offset, those of markers and aborted records too.
+      for (let from = 0n; from <= (range?.end ?? 0n); from++) {
+        reader.seek(tp, from);
+        let next = -1n;
+        let batches = 0;
+        const until = Date.now() + DEADLINE_MS;
+        while (next < (range?.end ?? 0n)) {
+          assert.ok(Date.now() < until, `from ${from} only to ${next}`);
+          for (const fetched of await reader.poll(20)) {
+            next = fetched.nextOffset;
+            batches += fetched.batches.length;
+          }
+        }
+        assert.equal(next, range?.end);
+        assert.ok(batches <= 1);
+      }
       await reader.close();
       await producer.close();
     });
@@ -392,6 +395,14 @@ export function kafkaClientContract(name: string, makeClient: () => KafkaClient)
       await join(2, 'e2');
       await settled(() => others.some((epochs) => epochs.includes('e2')));
       assert.deepEqual([assigned[0]?.length, assigned[1]?.length, assigned[2]?.length], [3, 3, 0]);
+      const members = await admin.groupMembers(group);
+      assert.deepEqual(members.map(({ epoch, partitions }) => `${epoch} ${partitions.length}`).toSorted(), [
+        'e1 3',
+        'e1 3',
+        'e2 0',
+      ]);
+      assert.deepEqual(await admin.groupMembers(`${prefix}-nobody`), []);
+      await first?.confirmed();
       await first?.leave();
       await settled(() => assigned[1]?.length === 6);
     });

@@ -86,6 +86,7 @@ export class SmallKafka {
     return {
       admin: async () => ({
         ...unused,
+        groupMembers: async () => [],
         ensureTopics: async (topics) => {
           this.#check();
           for (const topic of topics) if (!this.#logs.has(topic.name)) this.create(topic.name, topic.partitions);
