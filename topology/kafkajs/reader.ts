@@ -12,7 +12,7 @@ import type { Cluster, FetchedPartition } from './load.ts';
 const EARLIEST = -2;
 const MAX_BYTES = 16 * 2 ** 20;
 const MAX_BYTES_PER_PARTITION = 2 ** 20;
-const MAX_UNREADABLE = 10;
+const MAX_UNREADABLE = 5;
 
 /** A fetch response that waits for `poll`: each partition with the position that it was asked for. */
 interface Arrived {
