@@ -13,6 +13,7 @@ export interface RoleStats {
   readonly restored?: number;
   readonly commits?: number;
   readonly slots?: readonly number[];
+  readonly workers?: { readonly wanted: number; readonly running: number; readonly restarts: number };
   readonly stages?: readonly { readonly name: string; readonly records: number }[];
   readonly sinks?: readonly { readonly name: string; readonly rows: number; readonly lagRecords: number }[];
   readonly events?: number;

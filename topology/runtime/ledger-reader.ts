@@ -3,7 +3,7 @@
  * Live slots need no pins (they made them), so pins are not kept.
  */
 import type { Clock } from '../clock.ts';
-import { RetriableError } from '../errors.ts';
+import { InvariantError, RetriableError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { TopicPartition } from '../record.ts';
 import { RecordCursor } from '../record-batch.ts';
@@ -51,8 +51,11 @@ export class LedgerReader {
     return this.#roster;
   }
 
-  start(): void {
-    this.#loop ??= this.#run();
+  /** `onFatal` hears of what does not pass by itself: reading ends then, and with it every promise of others. */
+  start(onFatal: (error: Error) => void): void {
+    this.#loop ??= this.#run().catch((error: unknown) => {
+      onFatal(error instanceof Error ? error : new InvariantError('SLC_BUG', String(error)));
+    });
   }
 
   async stop(): Promise<void> {

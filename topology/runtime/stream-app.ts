@@ -109,7 +109,7 @@ class RunningApp implements StreamApp {
     await this.#until('Kafka', () => admin.ensureTopics(topicsOf(topology, this.#config.topicLimits)));
     const ledger = new LedgerReader(client, topology.app, this.#clock, logger);
     this.#ledger = ledger;
-    ledger.start();
+    ledger.start((error) => this.#config.onFatal(error));
     const { app, epoch } = topology;
     const names = numberedNames(topology);
     const stores = storeShapes(topology);
