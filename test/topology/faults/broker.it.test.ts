@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Kafka } from 'kafkajs';
+import { brokerRun } from './broker-run.ts';
 import { FaultRun, PARTITIONS, type Worker } from './fault-run.ts';
 import { OwnBroker } from './own-broker.ts';
 
@@ -21,33 +22,7 @@ describe('a broker', { timeout: 300_000 }, () => {
   test('that ends by SIGTERM, by SIGKILL, and stays away for 15 s: waited for, and every window is exact', async (t) => {
     const run = new FaultRun('broker', broker.address, RECORDS);
     t.after(() => run.close());
-    await run.open();
-    const workers = await run.startAll(2);
-    const faults: readonly (readonly [share: number, end: () => Promise<void>, awayMs: number])[] = [
-      [0.25, () => broker.stop(), 0],
-      [0.45, () => broker.kill(), 0],
-      [0.6, () => broker.kill(), AWAY_MS],
-    ];
-    const told: string[] = [];
-    for (const [share, end, awayMs] of faults) {
-      run.feed(share + 0.1, PER_SECOND);
-      await run.until(`${share} of the input`, 60_000, async () => (await run.committed()) >= share);
-      const at = await run.committed();
-      assert.ok(at > 0.2 && at < 0.8, `at ${at}`);
-      await end();
-      await new Promise((resolve) => setTimeout(resolve, awayMs));
-      await broker.revive();
-      const back = Date.now();
-      run.feed(share + 0.15, PER_SECOND);
-      await run.until('progress after the fault', 60_000, async () => (await run.committed()) > at);
-      told.push(`${Math.round(at * 100)} %: on after ${((Date.now() - back) / 1_000).toFixed(1)} s`);
-    }
-    run.feed(1, 5 * PER_SECOND);
-    await run.finish();
-    await run.assertExact();
-    assert.equal(await run.repartitioned(), RECORDS);
-    for (const worker of workers) assert.ok(worker.runs, `a worker has ended by itself:\n${worker.log}`);
-    process.stderr.write(`broker gone at ${told.join('; ')}; exact, seed ${run.seed}\n`);
+    await brokerRun(run, broker, { awayMs: AWAY_MS, perSecond: PER_SECOND });
   });
 
   describe('ends the application with one clear error', { concurrency: true }, () => {
