@@ -24,6 +24,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['.', 'record-batch'],
   ['state', 'time', 'dsl', 'operators'],
   ['runtime'],
+  ['replay'],
   ['kafkajs', 'testing'],
 ];
 

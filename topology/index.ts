@@ -90,6 +90,19 @@ export {
 } from './record-batch.ts';
 export type { AnyRecord, StreamRecord, TopicPartition, WindowKey } from './record.ts';
 export { type DurationCounts, sumOfDurations } from './runtime/duration-histogram.ts';
+export { type ComparedTopic, comparedTopics } from './replay/compared-topics.ts';
+export { type LedgerView, readLedger } from './replay/live-ledger.ts';
+export { PlanStore, replaysTopicOf } from './replay/plan-store.ts';
+export {
+  checkReplayId,
+  planToText,
+  type RangeBound,
+  type ReplayInput,
+  type ReplayPlan,
+  type ReplayRequest,
+} from './replay/replay-plan.ts';
+export { type ReplayConfig, type ReplayProgress, type ReplayRun, startReplay } from './replay/replay-run.ts';
+export { replayAppOf, replayNameOf, replayTopology } from './replay/replay-topology.ts';
 export { encodeHint, type Hint, HINTS_TOPIC, HintView, parseHint } from './runtime/hints.ts';
 export type {
   CommittedOffset,
@@ -136,10 +149,10 @@ export {
   topicSpec,
 } from './runtime/topic-config.ts';
 export { type KeyFormat, type Schema, type Serde, type SerdeFactory, textSerde } from './serde.ts';
-export { originPlaceOf } from './time/coordinate.ts';
+export { originPlaceOf, windowOfCoordinate } from './time/coordinate.ts';
 export { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from './time/ledger-records.ts';
 export { type TimePolicy, type TimePolicyName } from './time/time-policy.ts';
-export { isTimeHeader, TIME_HEADER, watermarkOf } from './time/time-header.ts';
+export { coordinateOf, isTimeHeader, TIME_HEADER, watermarkOf } from './time/time-header.ts';
 export { TopicWatermark } from './time/topic-watermark.ts';
 export {
   DEFAULT_PARTITIONS,

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { schemas } from '#schemas';
-import type { Pin, Topic } from '#topology';
+import type { Pin } from '#topology';
 import { TopologyTestDriver } from '#topology/testing';
 import { testSerdes } from '../../connectors/avro/testing.ts';
 import { type Comparison, compareCount, compareRows } from '../../dev/verify/compare.ts';
@@ -13,24 +13,14 @@ import { columnsOf, type Definitions, textOf, VERIFIED_TABLES } from '../../dev/
 import { shopStages, topics } from '../../processors/index.ts';
 import { expectedOf } from '../oracles/reference.ts';
 import { DAY, makeDump, PARTITIONS, SECOND, START } from '../oracles/synthetic.ts';
+import { complete, topicOf } from './shop-dump.ts';
 
 const SEEDS = 12;
 const FIRST = Number(process.env['SLUICE_SEED'] ?? 1);
 const definitions = Object.fromEntries(
   Object.values(schemas).map((schema) => [schema.name, schema.definition]),
 ) as unknown as Definitions;
-const { bronze, silver, gold } = topics;
-const all = [
-  ...Object.values(bronze.shop),
-  ...Object.values(bronze.app),
-  ...Object.values(silver),
-  ...Object.values(gold),
-];
-const topicOf = (name: string): Topic<unknown, unknown> => {
-  const found = all.find((topic) => topic.name === name);
-  assert.ok(found !== undefined, name);
-  return found as unknown as Topic<unknown, unknown>;
-};
+const { bronze } = topics;
 
 /** The dump speaks of three partitions; the others of a topic say at once that nothing will ever come. */
 function pinsOf(dump: BronzeDump): Pin[] {
@@ -40,28 +30,6 @@ function pinsOf(dump: BronzeDump): Pin[] {
     }),
   );
   return [...dump.pins, ...silent];
-}
-
-/** The dump as Avro demands it: changes know their source, events are named by UUIDs. */
-function complete(dump: BronzeDump): BronzeDump {
-  const source = {
-    ts_ms: START,
-    snapshot: null,
-    db: 'shop',
-    table: null,
-    gtid: null,
-    file: 'binlog.1',
-    pos: 4,
-    row: 0,
-  };
-  const records = dump.records.map((record) => {
-    const value = record.value as Record<string, unknown> | null;
-    if (value === null) return record;
-    if ('op' in value) return { ...record, value: { ...value, source } };
-    const eventId = `00000000-0000-4000-8000-${String(value['eventId']).slice(2).padStart(12, '0')}`;
-    return { ...record, key: eventId, value: { ...value, eventId } };
-  });
-  return { ...dump, records };
 }
 
 /** A driver that has read the whole dump: a replay by its pins, in an order that the seed decides, with crashes. */

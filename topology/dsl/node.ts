@@ -42,6 +42,8 @@ export interface NodeSpec {
   readonly broadcast?: boolean;
   /** Depends on the order of its input, and takes that of the log: one partition of an origin topic, or sorted() before it. */
   readonly inLogOrder?: boolean;
+  /** Event time before a record on which what becomes of it may depend, besides windows and tables, ms. */
+  readonly reachMs?: number;
   /** Marks what is no function of the log (`latest` joins, wall-clock punctuation, mapAsync): shown by describe(). */
   readonly nondeterministic?: string;
 }

@@ -94,7 +94,7 @@ function sourcesBefore(node: GraphNode): GraphNode[] {
 }
 
 /** Topics whose records are updates of a table, in whatever stage. */
-function updatesTopics(subs: readonly SubTopology[]): Set<string> {
+export function updatesTopics(subs: readonly SubTopology[]): Set<string> {
   const updates = new Set<string>();
   for (let before = -1; before !== updates.size;) {
     before = updates.size;
@@ -104,7 +104,8 @@ function updatesTopics(subs: readonly SubTopology[]): Set<string> {
   return updates;
 }
 
-function hasUpdates(node: GraphNode, updates: ReadonlySet<string>): boolean {
+/** True when what a node gives are updates of a table, of which only the last per key is promised. */
+export function hasUpdates(node: GraphNode, updates: ReadonlySet<string>): boolean {
   // A table that lets only finals through promises every row.
   if (isTable(node) && !isRowByRow(node)) return node.spec.kind !== 'suppress' || node.spec.emits !== 'final';
   if (node.spec.windows !== undefined || node.spec.aggregates === true) return false;

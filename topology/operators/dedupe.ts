@@ -28,6 +28,7 @@ export function dedupe<K, V>(options: DedupeOptions<K, V>): OperatorFunction<Str
       kind: 'dedupe',
       keyed: true,
       inLogOrder: true,
+      reachMs: 2 * withinMs,
       detail: `within ${options.within}`,
       store: { name: options.store, kind: 'seen' },
     },

@@ -47,6 +47,11 @@ export class LedgerReader {
     this.#ledger = { topic: ledgerTopicOf(app), partition: 0 };
   }
 
+  /** The next offset of the ledger to read. */
+  get position(): bigint {
+    return this.#position;
+  }
+
   get roster(): Roster | undefined {
     return this.#roster;
   }

@@ -45,13 +45,18 @@ export class SlotInput {
   paused = false;
   /** Event hour of the last clock pin (TIME.md rule 13). */
   pinnedHour = -Infinity;
-  #pins: Pin[] = [];
+  /** Replay: nothing at or behind this offset is processed. */
+  readonly end: bigint | undefined;
+  readonly #pins: Pin[] = [];
+  /** The first pin that does not hold yet; -1: they are not sorted. */
+  #nextPin = -1;
   #chunks: Chunk[] = [];
   #batch = 0;
   #hasRecord = false;
 
-  constructor(source: SourceTopic, partition: number, position: bigint, clock: number) {
+  constructor(source: SourceTopic, partition: number, position: bigint, clock: number, end?: bigint) {
     this.source = source;
+    this.end = end;
     this.tp = { topic: source.name, partition };
     this.position = position;
     this.clock = source.origin === undefined ? undefined : new OriginClock(source.origin.outOfOrdernessMs, clock);
@@ -63,7 +68,13 @@ export class SlotInput {
     return this.clock?.watermark ?? this.ledger?.watermark ?? -Infinity;
   }
 
+  /** True when the frozen end is reached: there is nothing more to read. */
+  get atEnd(): boolean {
+    return this.end !== undefined && this.position >= this.end;
+  }
+
   enqueue(fetched: FetchedRecords): void {
+    if (this.atEnd) return;
     this.endOffset = fetched.endOffset;
     this.queuedBytes += fetched.bytes;
     this.#chunks.push({ batches: fetched.batches, nextOffset: fetched.nextOffset, bytes: fetched.bytes });
@@ -73,14 +84,19 @@ export class SlotInput {
   /** Replay: a pin to come. */
   expectPin(pin: Pin): void {
     this.#pins.push(pin);
-    this.#pins.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.m - b.m));
+    this.#nextPin = -1;
   }
 
   /** Replay: pins at or before `offset` hold from here on. */
   applyPins(offset: bigint): void {
-    for (let pin = this.#pins[0]; pin !== undefined && pin.at <= offset; pin = this.#pins[0]) {
-      this.#pins.shift();
+    if (this.#pins.length === 0) return;
+    if (this.#nextPin < 0) {
+      this.#pins.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.m - b.m));
+      this.#nextPin = 0;
+    }
+    for (let pin = this.#pins[this.#nextPin]; pin !== undefined && pin.at <= offset;) {
       this.clock?.pin(pin.m);
+      pin = this.#pins[++this.#nextPin];
     }
   }
 
@@ -99,7 +115,9 @@ export class SlotInput {
   next(): void {
     for (;;) {
       if (this.#hasRecord && this.cursor.next()) {
-        if (BigInt(this.cursor.offset) >= this.position) return;
+        const offset = BigInt(this.cursor.offset);
+        if (this.end !== undefined && offset >= this.end) return this.#stop(this.end);
+        if (offset >= this.position) return;
         continue;
       }
       this.#hasRecord = false;
@@ -110,6 +128,7 @@ export class SlotInput {
         this.#chunks.shift();
         this.#batch = 0;
         this.queuedBytes -= chunk.bytes;
+        if (this.end !== undefined && chunk.nextOffset >= this.end) return this.#stop(this.end);
         if (chunk.nextOffset > this.position) this.position = chunk.nextOffset;
         continue;
       }
@@ -117,5 +136,13 @@ export class SlotInput {
       this.cursor.open(batch);
       this.#hasRecord = true;
     }
+  }
+
+  #stop(end: bigint): void {
+    this.position = end;
+    this.#chunks = [];
+    this.#batch = 0;
+    this.queuedBytes = 0;
+    this.#hasRecord = false;
   }
 }

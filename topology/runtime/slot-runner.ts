@@ -15,9 +15,10 @@ import type { LedgerBytes, WriterPromise } from '../time/ledger-records.ts';
 import type { FetchedRecords, KafkaAdmin, KafkaClient, KafkaProducer, KafkaReader } from './kafka-client.ts';
 import { ledgerTopicOf, type LedgerReader, type PromiseListener } from './ledger-reader.ts';
 import { DurationHistogram } from './duration-histogram.ts';
+import type { ReplayFeed } from './replay-feed.ts';
 import { type RestoreProgress, restoreStores } from './restore.ts';
 import { type CommitPlan, Slot } from './slot.ts';
-import { endsByTopic, makeSlotParts, type Wiring, writtenPartitions } from './wiring.ts';
+import { endsByTopic, makeSlotParts, type StartPosition, type Wiring, writtenPartitions } from './wiring.ts';
 
 /** Limits and intervals of an application's slots. */
 export interface RuntimeOptions {
@@ -51,6 +52,8 @@ export interface RunnerContext {
   readonly options: RuntimeOptions;
   /** Resolves when the group has said once more that this process is a member. */
   confirmed(): Promise<void>;
+  /** Only in a replay. */
+  readonly feed: ReplayFeed | undefined;
   /** An error after which this process must not go on. */
   onFatal(error: Error): void;
 }
@@ -71,6 +74,8 @@ export class SlotRunner implements PromiseListener {
   readonly commitMs = new DurationHistogram();
   /** Of the restore under way, or of the last one. */
   restoring: RestoreProgress = { total: 0, done: 0 };
+  /** Rounds in which nothing was processed and there was nothing to commit. */
+  quietRounds = 0;
   readonly #context: RunnerContext;
   readonly #abort = new AbortController();
   #loop: Promise<void> | undefined;
@@ -218,26 +223,37 @@ export class SlotRunner implements PromiseListener {
       written: endsByTopic(written, ends),
       options: { tickMs, idleAfterMs, time: wiring.topology.time },
     });
+    this.#replay(this.#slot);
     ledger.listen(this);
-    for (const input of inputs) reader.seek(input.tp, input.position);
+    for (const input of inputs) if (!input.atEnd) reader.seek(input.tp, input.position);
     logger.info(
       { slot: this.partition, restored: this.restored },
       `slot ${this.partition} taken, ${this.restored} changelog records restored`,
     );
   }
 
-  async #positions(): Promise<Map<string, { offset: bigint; clock: number }>> {
-    const { app, admin, wiring } = this.#context;
+  /** What live knew of clocks, up to the frozen ends. */
+  #replay(slot: Slot): void {
+    const { feed } = this.#context;
+    if (feed === undefined) return;
+    for (const pin of feed.pinsOf(this.partition)) slot.replayPin(pin);
+    for (const promise of feed.promises) slot.receive(promise);
+  }
+
+  async #positions(): Promise<Map<string, StartPosition>> {
+    const { app, admin, wiring, feed } = this.#context;
     const topics = wiring.topology.subTopologies
       .filter((sub) => this.partition < sub.partitions)
       .flatMap((sub) => sub.sources.map((source) => source.topic.name));
     const partitions = [...new Set(topics)].map((topic) => ({ topic, partition: this.partition }));
     const starts = await admin.offsets(partitions, { committed: true });
-    const positions = new Map<string, { offset: bigint; clock: number }>();
-    for (const [i, { topic }] of partitions.entries())
-      positions.set(topic, { offset: starts[i]?.start ?? 0n, clock: -Infinity });
-    for (const committed of await admin.committedOffsets(app, partitions)) {
-      positions.set(committed.topic, { offset: committed.offset, clock: clockOf(committed.metadata) });
+    const positions = new Map<string, StartPosition>();
+    for (const [i, { topic }] of partitions.entries()) {
+      const start = feed?.rangeOf({ topic, partition: this.partition });
+      positions.set(topic, start ?? { offset: starts[i]?.start ?? 0n, clock: -Infinity });
+    }
+    for (const { topic, offset, metadata } of await admin.committedOffsets(app, partitions)) {
+      positions.set(topic, { ...positions.get(topic), offset, clock: clockOf(metadata) });
     }
     return positions;
   }
@@ -248,11 +264,13 @@ export class SlotRunner implements PromiseListener {
     while (!this.#abort.signal.aborted) {
       const { count, wait } = slot.process(SLICE_RECORDS);
       this.#resume(slot);
-      slot.takeHints(this.#context.ledger.hints, this.#context.clock.now());
+      if (this.#context.feed === undefined) slot.takeHints(this.#context.ledger.hints, this.#context.clock.now());
       slot.tick(this.#context.clock.now());
       slot.advance();
       if (wait !== undefined) await Promise.race([wait.catch(() => undefined), aborted(this.#abort.signal)]);
-      if (this.#isCommitDue(slot)) await this.#commit(slot);
+      const isDue = this.#isCommitDue(slot);
+      const committed = isDue && (await this.#commit(slot));
+      if (isDue && !committed && count === 0 && wait === undefined) this.quietRounds++;
       if (count > 0) await new Promise((resolve) => setImmediate(resolve));
       else await this.#idle();
     }
@@ -266,12 +284,13 @@ export class SlotRunner implements PromiseListener {
     return !slot.hasRecords && since >= minCommitIntervalMs;
   }
 
-  async #commit(slot: Slot): Promise<void> {
+  /** False when there was nothing to say. */
+  async #commit(slot: Slot): Promise<boolean> {
     this.#lastCommit = this.#context.clock.now();
-    if (!(await this.#drained(slot))) return;
+    if (!(await this.#drained(slot))) return false;
     const plan = slot.takeCommit();
     const producer = this.#producer;
-    if (plan === undefined || producer === undefined) return;
+    if (plan === undefined || producer === undefined) return false;
     await producer.begin();
     await this.#send(producer, plan);
     await producer.commit();
@@ -281,6 +300,7 @@ export class SlotRunner implements PromiseListener {
     }
     this.commits++;
     this.#attempt = 0;
+    return true;
   }
 
   /** False: answers are still awaited, and the slot goes; what is not committed is processed again. */
@@ -303,6 +323,8 @@ export class SlotRunner implements PromiseListener {
 
   #resume(slot: Slot): void {
     for (const input of slot.inputs) {
+      // Live goes on writing behind the frozen end.
+      if (input.atEnd) this.#context.reader.remove(input.tp);
       if (!input.paused || input.queuedBytes > this.#context.options.maxQueuedBytes / 2) continue;
       input.paused = false;
       this.#context.reader.resume(input.tp);

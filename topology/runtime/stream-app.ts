@@ -10,7 +10,9 @@ import type { SerdeFactory } from '../serde.ts';
 import { type DurationCounts, sumOfDurations } from './duration-histogram.ts';
 import type { GroupMembership, KafkaAdmin, KafkaClient, KafkaReader } from './kafka-client.ts';
 import { LedgerReader } from './ledger-reader.ts';
+import type { ReplayFeed } from './replay-feed.ts';
 import { updateRoster } from './roster.ts';
+import { type InputProgress, inputProgress, isDrained } from './run-progress.ts';
 import { type RunnerContext, type RuntimeOptions, SlotRunner } from './slot-runner.ts';
 import { type StageStats, stageStats } from './stage-stats.ts';
 import { topicsOf } from './app-topics.ts';
@@ -31,6 +33,8 @@ export interface StreamAppConfig {
   readonly sessionTimeoutMs?: number;
   /** Of topics that the application creates. */
   readonly topicLimits?: TopicLimits;
+  /** Makes the run a replay. */
+  readonly feed?: ReplayFeed;
   /** Called once when this process must not go on; the caller exits. */
   onFatal(error: Error): void;
 }
@@ -49,6 +53,13 @@ export interface StreamApp {
     /** The group is joined, and every slot that this process holds is restored and runs. */
     readonly ready: boolean;
   };
+  /** Where the inputs of the slots of this process stand. */
+  inputs(): InputProgress[];
+  /**
+   * A replay: true when all slots are in this process, every input has reached its end, and nothing more can come out: what was written is read, and
+   * no clock moves any more. Takes a moment. Live, where clocks move by themselves, that is never for good.
+   */
+  settled(): Promise<boolean>;
   /** Commits what is processed, leaves the group. At most a few seconds while the broker answers. */
   stop(): Promise<void>;
 }
@@ -111,7 +122,7 @@ class RunningApp implements StreamApp {
     this.#ledger = ledger;
     ledger.start((error) => this.#config.onFatal(error));
     const { app, epoch } = topology;
-    const names = numberedNames(topology);
+    const names = [...new Set([...(this.#config.feed?.names ?? []), ...numberedNames(topology)])];
     const stores = storeShapes(topology);
     const beforeUpgrade = (): Promise<void> => this.#waitForOtherEpochs(admin);
     const roster = await this.#until('Kafka', () =>
@@ -124,7 +135,7 @@ class RunningApp implements StreamApp {
     const onFatal = (error: Error): void => this.#config.onFatal(error);
     const confirmed = (): Promise<void> => this.#membership?.confirmed() ?? Promise.resolve();
     const shared = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options };
-    this.#context = { ...shared, confirmed, onFatal };
+    this.#context = { ...shared, feed: this.#config.feed, confirmed, onFatal };
     this.#polling = Promise.all([
       this.#poll(reader),
       this.#trim(admin, options.trimIntervalMs),
@@ -263,6 +274,27 @@ class RunningApp implements StreamApp {
       },
       ready: this.#membership !== undefined && slots.length === runners.length,
     };
+  }
+
+  inputs(): InputProgress[] {
+    return inputProgress([...this.#runners.values()].flatMap((runner) => runner.slot ?? []));
+  }
+
+  /** Whatever was written is read, then every slot looked and found nothing to say, then still nothing was written: a fixed point. */
+  async settled(): Promise<boolean> {
+    const context = this.#context;
+    if (context === undefined) return false;
+    const drained = (): Promise<boolean> => isDrained(context, this.#config.topology, [...this.#runners.values()]);
+    if (!(await drained())) return false;
+    const runners = [...this.#runners.values()];
+    const commits = this.stats().commits;
+    const looked = new Map(runners.map((runner) => [runner, runner.quietRounds + 2] as const));
+    while (runners.some((runner) => runner.quietRounds < (looked.get(runner) ?? 0))) {
+      if (this.#abort.signal.aborted || this.stats().commits !== commits) return false;
+      for (const runner of runners) runner.wake();
+      await this.#clock.sleep(context.options.minCommitIntervalMs, this.#abort.signal);
+    }
+    return (await drained()) && this.stats().commits === commits && runners.length === this.#runners.size;
   }
 
   async stop(): Promise<void> {

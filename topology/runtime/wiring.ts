@@ -72,11 +72,18 @@ async function sourceOf(
   return { ...base, keySerde, valueSerde, origin: topic.origin as SourceTopic['origin'] };
 }
 
-/** The tasks and inputs of one slot, with empty stores. `positionOf` gives where each input starts and its clock there (ms). */
+/** Where an input starts, its clock there (ms), and in a replay the offset before which it ends. */
+export interface StartPosition {
+  readonly offset: bigint;
+  readonly clock: number;
+  readonly end?: bigint | undefined;
+}
+
+/** The tasks and inputs of one slot, with empty stores. */
 export function makeSlotParts(
   wiring: Wiring,
   partition: number,
-  positionOf: (topic: string) => { readonly offset: bigint; readonly clock: number },
+  positionOf: (topic: string) => StartPosition,
 ): { tasks: Task[]; inputs: SlotInput[]; collector: RecordCollector } {
   const collector = new RecordCollector();
   const output = new TaskOutput(collector, wiring.names, partition);
@@ -89,8 +96,8 @@ export function makeSlotParts(
   const inputs = [...topics].map((name) => {
     const source = wiring.sources.get(name);
     if (source === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `topic ${name} is no source`);
-    const { offset, clock } = positionOf(name);
-    return new SlotInput(source, partition, offset, clock);
+    const { offset, clock, end } = positionOf(name);
+    return new SlotInput(source, partition, offset, clock, end);
   });
   return { tasks, inputs, collector };
 }

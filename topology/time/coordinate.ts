@@ -61,6 +61,15 @@ export function pairCoordinate(left: Coordinate, right: Coordinate): Coordinate 
   return bytes;
 }
 
+/** The window that a final's coordinate names, ms since the epoch; undefined for the coordinate of an origin record. */
+export function windowOfCoordinate(
+  coordinate: Coordinate,
+): { readonly start: number; readonly end: number } | undefined {
+  if (coordinate.length < 18 || (coordinate.readUInt16BE(0) & FINAL_BIT) === 0) return undefined;
+  const instant = (at: number): number => Number(BigInt.asIntN(64, coordinate.readBigUInt64BE(at) ^ SIGN));
+  return { start: instant(2), end: instant(10) };
+}
+
 /** Negative, zero or positive, as for Array.sort. */
 export function compareCoordinates(a: Coordinate, b: Coordinate): number {
   return Buffer.compare(a, b);

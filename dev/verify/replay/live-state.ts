@@ -1,0 +1,127 @@
+/** What live and replay have come to: promises of what they write, and whether live stands where the replay ended. */
+import {
+  type CommittedOffset,
+  type KafkaAdmin,
+  type KafkaClient,
+  type LedgerView,
+  readLedger,
+  replayNameOf,
+  type ReplayPlan,
+  systemClock,
+  type Topology,
+  type TopicPartition,
+} from '#topology';
+import { idOf } from '../read-topics.ts';
+
+/** Compares where two applications stand. */
+export class LiveState {
+  readonly #client: KafkaClient;
+  readonly #admin: KafkaAdmin;
+  readonly #live: Topology;
+  readonly #replay: Topology;
+  readonly #plan: ReplayPlan;
+  #liveLedger: LedgerView | undefined;
+  #replayLedger: LedgerView | undefined;
+
+  constructor(client: KafkaClient, admin: KafkaAdmin, live: Topology, replay: Topology, plan: ReplayPlan) {
+    this.#client = client;
+    this.#admin = admin;
+    this.#live = live;
+    this.#replay = replay;
+    this.#plan = plan;
+  }
+
+  /** Reads both ledgers again. */
+  async follow(): Promise<void> {
+    this.#liveLedger = await readLedger(this.#client, this.#admin, this.#live.app, systemClock);
+    this.#replayLedger ??= await readLedger(this.#client, this.#admin, this.#replay.app, systemClock);
+  }
+
+  /** Event time below which everything that the replay's stages write to the topic is out, ms; `topic` by its live name. */
+  promised(topic: string): number {
+    return leastPromise(this.#replay, replayNameOf(topic, this.#plan.id), this.#replayLedger);
+  }
+
+  /** Topics of which live has not promised yet what the replay has. */
+  behind(topics: readonly string[]): string[] {
+    return topics.filter((topic) => leastPromise(this.#live, topic, this.#liveLedger) < this.promised(topic));
+  }
+
+  /** True when live has processed exactly the replay's input, knows as much of its clocks, and has nothing left to do. Call follow() before. */
+  async isQuiet(): Promise<boolean> {
+    if (!(await this.#isAtEnds())) return false;
+    for (const { written, renamed } of this.#written()) {
+      if (
+        leastPromise(this.#live, written, this.#liveLedger) !== leastPromise(this.#replay, renamed, this.#replayLedger)
+      )
+        return false;
+    }
+    return await this.#isDrained();
+  }
+
+  async #isAtEnds(): Promise<boolean> {
+    const { inputs } = this.#plan;
+    const [live, replay] = await Promise.all([
+      this.#admin.committedOffsets(this.#live.app, inputs),
+      this.#admin.committedOffsets(this.#replay.app, inputs),
+    ]);
+    const [atLive, atReplay] = [byId(live), byId(replay)];
+    return inputs.every((input) => {
+      const [there, here] = [atLive.get(idOf(input)), atReplay.get(idOf(input))];
+      const isThere = (there?.offset ?? input.start) === input.end && (here?.offset ?? input.start) === input.end;
+      return isThere && (!input.origin || clockOf(there, -Infinity) === clockOf(here, input.startClock));
+    });
+  }
+
+  /** What live's stages hand to each other is read, and no transaction is open in what they write. */
+  async #isDrained(): Promise<boolean> {
+    const read = new Set(
+      this.#live.subTopologies
+        .filter(({ stage }) => this.#plan.stages.includes(stage))
+        .flatMap((sub) => sub.sources.map(({ topic }) => topic.name)),
+    );
+    const partitions = this.#written().flatMap(({ written, count }) =>
+      Array.from({ length: count }, (_, partition): TopicPartition => ({ topic: written, partition })),
+    );
+    const [high, stable] = await Promise.all([
+      this.#admin.offsets(partitions, { committed: false }),
+      this.#admin.offsets(partitions, { committed: true }),
+    ]);
+    const positions = byId(await this.#admin.committedOffsets(this.#live.app, partitions));
+    return partitions.every((at, i) => {
+      const { start = 0n, end = 0n } = high[i] ?? {};
+      if (stable[i]?.end !== end) return false;
+      return !read.has(at.topic) || (positions.get(idOf(at))?.offset ?? start) >= end;
+    });
+  }
+
+  /** Topics written by the live stages that the replay ran again. */
+  #written(): { written: string; renamed: string; count: number }[] {
+    const subs = this.#live.subTopologies.filter(({ stage }) => this.#plan.stages.includes(stage));
+    const topics = new Map(subs.flatMap((sub) => sub.sinks.map(({ topic }) => [topic.name, topic] as const)));
+    return [...topics].map(([written, topic]) => ({
+      written,
+      renamed:
+        'value' in topic
+          ? replayNameOf(written, this.#plan.id)
+          : `${this.#replay.app}${written.slice(this.#live.app.length)}`,
+      count: topic.partitions,
+    }));
+  }
+}
+
+/** -Infinity while a writer has said nothing. */
+function leastPromise(topology: Topology, topic: string, ledger: LedgerView | undefined): number {
+  const writers = (topology.writers.get(topic) ?? []).flatMap(({ stage, partitions }) =>
+    Array.from({ length: partitions }, (_, p) => `${stage}/${p}`),
+  );
+  return Math.min(...writers.map((writer) => ledger?.promises.get(`${writer}|${topic}`)?.m ?? -Infinity));
+}
+
+const byId = (offsets: readonly CommittedOffset[]): Map<string, CommittedOffset> =>
+  new Map(offsets.map((offset) => [idOf(offset), offset]));
+
+function clockOf(committed: CommittedOffset | undefined, fallback: number): number {
+  const metadata = committed?.metadata ?? '';
+  return metadata === '' ? fallback : ((JSON.parse(metadata) as { w?: number }).w ?? fallback);
+}

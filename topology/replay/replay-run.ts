@@ -1,0 +1,208 @@
+/** A replay in this process: the stages of an application once more, over a frozen range of their input. */
+import { type Clock, systemClock } from '../clock.ts';
+import type { Topology } from '../dsl/topology.ts';
+import type { Logger } from '../logger.ts';
+import type { SerdeFactory } from '../serde.ts';
+import type { KafkaAdmin, KafkaClient } from '../runtime/kafka-client.ts';
+import type { RuntimeOptions } from '../runtime/slot-runner.ts';
+import { startStreamApp, type StreamApp } from '../runtime/stream-app.ts';
+import type { TopicLimits } from '../runtime/topic-config.ts';
+import { freezeReplay } from './freeze.ts';
+import { readLedger } from './live-ledger.ts';
+import { PlanStore } from './plan-store.ts';
+import { checkSamePlan, feedOf, type ReplayPlan, type ReplayRequest } from './replay-plan.ts';
+import { replayTopology } from './replay-topology.ts';
+
+/** What a replay needs. `live`: the topology of the application whose stages run again. */
+export interface ReplayConfig {
+  readonly client: KafkaClient;
+  readonly live: Topology;
+  readonly request: ReplayRequest;
+  readonly serdes: SerdeFactory;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly options?: Partial<RuntimeOptions>;
+  readonly topicLimits?: TopicLimits;
+  readonly sessionTimeoutMs?: number;
+  /** Called once when this process must not go on; run the same replay again. */
+  onFatal(error: Error): void;
+}
+
+/** How far a replay is. Offsets count as records: markers of transactions are among them. */
+export interface ReplayProgress {
+  readonly done: number;
+  readonly total: number;
+  /** Event time up to which all inputs are read, ms; -Infinity before any. */
+  readonly eventTime: number;
+  /** Records that tasks have processed in this process, over all stages. */
+  readonly processed: number;
+}
+
+/** A replay that is under way, or was finished before. */
+export interface ReplayRun {
+  readonly plan: ReplayPlan;
+  readonly topology: Topology;
+  /** Resolves with true when everything is out, with false when it was stopped before. */
+  readonly done: Promise<boolean>;
+  progress(): ReplayProgress;
+  /** Commits what is processed; the next run goes on from there. */
+  stop(): Promise<void>;
+}
+
+/** No reader waits for what comes out: larger commits cost less. */
+export const REPLAY_OPTIONS: Partial<RuntimeOptions> = {
+  commitIntervalMs: 1_000,
+  minCommitIntervalMs: 20,
+  maxBatchRecords: 50_000,
+  maxQueuedBytes: 8 * 2 ** 20,
+  transactionTimeoutMs: 60_000,
+};
+
+const SETTLED_MS = 200;
+
+/**
+ * Freezes the inputs, or takes the plan that an earlier life has made, and runs to the frozen ends. Rejects with ConfigError SLC_REPLAY_CHANGED
+ * when the plan under that name is another, SLC_REPLAY_STAGE, SLC_REPLAY_RANGE or SLC_REPLAY_EMPTY for a request that cannot be.
+ */
+export async function startReplay(config: ReplayConfig): Promise<ReplayRun> {
+  const { client, live, request } = config;
+  const clock = config.clock ?? systemClock;
+  const topology = replayTopology(live, request);
+  const admin = await client.admin();
+  try {
+    const store = new PlanStore(client, admin, live.app, clock);
+    const plan = await planOf(config, admin, store, topology, clock);
+    if (plan.finishedAt !== null) return finished(plan, topology);
+    const { pins } = await readLedger(client, admin, live.app, clock);
+    const app = await startStreamApp({
+      client,
+      topology,
+      serdes: config.serdes,
+      logger: config.logger,
+      clock,
+      feed: feedOf(plan, pins),
+      options: { ...REPLAY_OPTIONS, ...config.options },
+      ...(config.topicLimits === undefined ? {} : { topicLimits: config.topicLimits }),
+      ...(config.sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs: config.sessionTimeoutMs }),
+      onFatal: (error) => config.onFatal(error),
+    });
+    return new Running(config, clock, topology, plan, app);
+  } finally {
+    await admin.close();
+  }
+}
+
+async function planOf(
+  { client, live, request, topicLimits }: ReplayConfig,
+  admin: KafkaAdmin,
+  store: PlanStore,
+  replay: Topology,
+  clock: Clock,
+): Promise<ReplayPlan> {
+  const known = (await store.read()).get(request.id);
+  if (known !== undefined) {
+    checkSamePlan(known, request, replay.epoch);
+    return known;
+  }
+  const plan = await freezeReplay({ client, admin, live, replay, request, clock });
+  await store.open(topicLimits);
+  await store.write(plan);
+  return plan;
+}
+
+function finished(plan: ReplayPlan, topology: Topology): ReplayRun {
+  const total = totalOf(plan);
+  return {
+    plan,
+    topology,
+    done: Promise.resolve(true),
+    progress: () => ({ done: total, total, eventTime: eventTimeOf(plan), processed: 0 }),
+    stop: () => Promise.resolve(),
+  };
+}
+
+class Running implements ReplayRun {
+  readonly topology: Topology;
+  readonly done: Promise<boolean>;
+  readonly #config: ReplayConfig;
+  readonly #clock: Clock;
+  readonly #app: StreamApp;
+  readonly #abort = new AbortController();
+  #plan: ReplayPlan;
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: ReplayConfig, clock: Clock, topology: Topology, plan: ReplayPlan, app: StreamApp) {
+    this.#config = config;
+    this.#clock = clock;
+    this.topology = topology;
+    this.#plan = plan;
+    this.#app = app;
+    this.done = this.#watch();
+    this.done.catch(() => undefined);
+  }
+
+  get plan(): ReplayPlan {
+    return this.#plan;
+  }
+
+  progress(): ReplayProgress {
+    const at = new Map(this.#app.inputs().map((input) => [`${input.topic}|${input.partition}`, input]));
+    let done = 0n;
+    let eventTime = Infinity;
+    for (const { topic, partition, start, end } of this.#plan.inputs) {
+      const input = at.get(`${topic}|${partition}`);
+      if (input === undefined) continue;
+      done += input.position > start ? input.position - start : 0n;
+      // An input that is read to its end holds nobody back.
+      if (input.position < end && input.watermark < eventTime) eventTime = input.watermark;
+    }
+    const processed = this.#app.stats().stages.reduce((sum, { records }) => sum + records, 0);
+    const reached = Number.isFinite(eventTime) || eventTime < 0 ? eventTime : eventTimeOf(this.#plan);
+    return { done: Number(done), total: totalOf(this.#plan), eventTime: reached, processed };
+  }
+
+  stop(): Promise<void> {
+    this.#abort.abort();
+    this.#stopping ??= this.#app.stop();
+    return this.#stopping;
+  }
+
+  async #watch(): Promise<boolean> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      if (await this.#settled()) {
+        await this.#finish();
+        return true;
+      }
+      await this.#clock.sleep(SETTLED_MS, signal);
+    }
+    return false;
+  }
+
+  async #settled(): Promise<boolean> {
+    const { done, total } = this.progress();
+    if (done < total) return false;
+    // A broker that is away is waited for by the slots.
+    return await this.#app.settled().catch(() => false);
+  }
+
+  async #finish(): Promise<void> {
+    await this.stop();
+    const { client, live } = this.#config;
+    const admin = await client.admin();
+    try {
+      this.#plan = { ...this.#plan, finishedAt: this.#clock.now() };
+      await new PlanStore(client, admin, live.app, this.#clock).write(this.#plan);
+    } finally {
+      await admin.close();
+    }
+  }
+}
+
+function totalOf(plan: ReplayPlan): number {
+  return Number(plan.inputs.reduce((sum, { start, end }) => sum + (end - start), 0n));
+}
+
+function eventTimeOf(plan: ReplayPlan): number {
+  return Math.max(-Infinity, ...plan.inputs.map(({ endClock }) => endClock));
+}

@@ -1,0 +1,42 @@
+/** How far the slots of a process have come with their inputs. */
+import type { Topology } from '../dsl/topology.ts';
+import type { TopicPartition } from '../record.ts';
+import type { KafkaAdmin } from './kafka-client.ts';
+import { ledgerTopicOf, type LedgerReader } from './ledger-reader.ts';
+import type { Slot } from './slot.ts';
+import type { SlotRunner } from './slot-runner.ts';
+
+/** One input of a slot. */
+export interface InputProgress extends TopicPartition {
+  /** Offset of the next record to process. */
+  readonly position: bigint;
+  /** Where a replay ends. */
+  readonly end: bigint | undefined;
+  /** Event time up to which the input is complete at its position, ms; -Infinity before any. */
+  readonly watermark: number;
+}
+
+/** The inputs of slots, one by one. */
+export function inputProgress(slots: readonly Slot[]): InputProgress[] {
+  return slots.flatMap((slot) =>
+    slot.inputs.map(({ tp, position, end, watermark }) => ({ ...tp, position, end, watermark })),
+  );
+}
+
+/** True when all slots are here, each frozen input is at its end, and whatever lies in the other topics and in the ledger has been read. */
+export async function isDrained(
+  context: { readonly admin: KafkaAdmin; readonly ledger: LedgerReader; readonly app: string },
+  topology: Topology,
+  runners: readonly SlotRunner[],
+): Promise<boolean> {
+  const slots = runners.flatMap((runner) => runner.slot ?? []);
+  if (slots.length < Math.max(...topology.subTopologies.map((sub) => sub.partitions))) return false;
+  const inputs = slots.flatMap((slot) => slot.inputs);
+  if (inputs.some((input) => input.end !== undefined && !input.atEnd)) return false;
+  const open = inputs.filter((input) => input.end === undefined);
+  const ledger = { topic: ledgerTopicOf(context.app), partition: 0 };
+  // High watermarks: what is in a transaction that is still open counts as not read.
+  const ranges = await context.admin.offsets([...open.map((input) => input.tp), ledger], { committed: false });
+  const isRead = open.every((input, i) => input.position >= (ranges[i]?.end ?? 0n) && !input.hasRecord);
+  return isRead && context.ledger.position >= (ranges.at(-1)?.end ?? 0n);
+}
