@@ -23,6 +23,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
     sinks: () => import('./commands/sinks.ts'),
     simulate: () => import('./commands/simulate.ts'),
     capture: () => import('./commands/capture.ts'),
+    replay: () => import('./commands/replay.ts'),
     verify: () => import('./commands/verify.ts'),
     topics: () => import('./commands/topics.ts'),
     inspect: () => import('./commands/inspect.ts'),

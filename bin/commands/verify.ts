@@ -1,4 +1,5 @@
 /** Role `sluice verify`: is every row of silver and gold what bronze demands? */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { buildTopology, ConfigError, createKafkaClient, sinkDeadLetterTopicOf } from '#topology';
@@ -8,6 +9,10 @@ import { readLake } from '../../connectors/parquet/index.ts';
 import { isRightLetters, reportLetters, verifyDeadLetters } from '../../dev/verify/dead-letters.ts';
 import type { LakeView } from '../../dev/verify/lake.ts';
 import { isRightPostHog, reportPostHog, verifyPostHog } from '../../dev/verify/posthog.ts';
+import { findInstallation } from '../../dev/inspect/installation.ts';
+import { certificateOf, codeVersion, writeCertificate } from '../../dev/verify/replay/certificate.ts';
+import { reportReplay } from '../../dev/verify/replay/report-replay.ts';
+import { verifyReplay } from '../../dev/verify/replay/verify-replay.ts';
 import { isRight, report } from '../../dev/verify/report.ts';
 import { verifyTables } from '../../dev/verify/verify.ts';
 import { shopStages } from '../../processors/index.ts';
@@ -20,10 +25,14 @@ export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--
   --lake FOLDER (SLUICE_LAKE): bronze is read from the Parquet files there, and every row of every topic of the lake is compared with the topic.
   --manifest: the simulator's; then the dead letters of app events must be exactly the events that it spoiled, each with its reason.
   --posthog: a capture server's (sluice capture); then it must have exactly the events that bronze and gold demand.
-  Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.`;
+  Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.
+sluice verify --replay NAME [--timeout S] [--dir FOLDER]
+  Compares what a replay has written with what live has, row by row; live may go on. Writes FOLDER/NAME/certificate.json
+  (.sluice/replays). Exit code 0 only if all that was compared is equal.`;
 
 const MIN_ROWS = 20;
 const SAY_AGAIN_MS = 5_000;
+const ROOT = join(import.meta.dirname, '..', '..');
 
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -35,10 +44,13 @@ export async function run(args: string[]): Promise<number> {
       lake: { type: 'string', default: process.env['SLUICE_LAKE'] ?? '' },
       manifest: { type: 'string' },
       posthog: { type: 'string' },
+      replay: { type: 'string' },
+      dir: { type: 'string', default: join(ROOT, '.sluice', 'replays') },
     },
   });
   const minRows = wholeNumber('--min-rows', values['min-rows']);
   const timeoutMs = wholeNumber('--timeout', values.timeout) * 1_000;
+  if (values.replay !== undefined) return await certify({ ...values, id: values.replay, timeoutMs });
   const brokers = required('SLUICE_KAFKA').split(',');
   const serdes = createAvroSerdes({ registryUrl: required('SLUICE_REGISTRY') });
   const postgres = required('SLUICE_POSTGRES');
@@ -96,6 +108,36 @@ function lakeOf(root: string): LakeView | undefined {
     deadLetters: Object.keys(lakeTopics).map((tier) => sinkDeadLetterTopicOf(lakeStageOf(tier))),
     read: (topic) => readLake(root, topic),
   };
+}
+
+/** A replay against live. */
+async function certify(options: {
+  readonly id: string;
+  readonly app: string;
+  readonly dir: string;
+  readonly timeoutMs: number;
+}): Promise<number> {
+  const { id, app, dir, timeoutMs } = options;
+  const brokers = findInstallation(process.env).kafka.split(',');
+  const logger = pino({ name: 'verify', level: process.env['SLUICE_LOG'] ?? 'warn' }, pino.destination(2));
+  const client = createKafkaClient({ brokers, clientId: `${app}-verify`, logger });
+  try {
+    const { plan, verdicts } = await verifyReplay({
+      client,
+      live: buildTopology(shopStages, { app }),
+      id,
+      timeoutMs,
+      progress: (text) => process.stderr.write(`verify: ${text}\n`),
+    });
+    const certificate = certificateOf(plan, verdicts, await codeVersion(ROOT), new Date());
+    const file = join(dir, id, 'certificate.json');
+    await writeCertificate(file, certificate);
+    console.log(`${reportReplay(verdicts)}\n${file}`);
+    process.send?.({ type: 'verified', certificate });
+    return certificate.equal ? 0 : 1;
+  } finally {
+    await client.close().catch(() => undefined);
+  }
 }
 
 function wholeNumber(option: string, text: string): number {

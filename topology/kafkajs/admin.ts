@@ -14,6 +14,8 @@ const METADATA_MS = 100;
 const EARLIEST = -2;
 const LATEST = -1;
 const NO_OFFSET = -1n;
+const NON_EMPTY_GROUP = 68;
+const GROUP_ID_NOT_FOUND = 69;
 
 /** Administration over kafkajs. A request that meets a broker on the move is asked again for some seconds. */
 export class KafkajsAdmin implements KafkaAdmin {
@@ -180,6 +182,22 @@ export class KafkajsAdmin implements KafkaAdmin {
       await this.#withAdmin('deleting topics', (admin) => admin.deleteTopics({ topics: [...topics] }));
   }
 
+  async deleteGroups(groups: readonly string[]): Promise<void> {
+    for (const group of groups) {
+      await this.#withAdmin(`deleting group ${group}`, (admin) => admin.deleteGroups([group])).catch(
+        (error: unknown) => {
+          const code = refusalOf(error);
+          if (code === GROUP_ID_NOT_FOUND) return;
+          if (code !== NON_EMPTY_GROUP) throw error;
+          throw new RetriableError('SLC_BROKER_GROUP_BUSY', `group ${group} has members`, {
+            hint: 'a process that was killed is a member until its session has timed out',
+            cause: error,
+          });
+        },
+      );
+    }
+  }
+
   async close(): Promise<void> {
     await this.#connection.close();
   }
@@ -196,6 +214,13 @@ export class KafkajsAdmin implements KafkaAdmin {
       }
     });
   }
+}
+
+/** Why a group was not deleted: a code of Kafka's protocol. */
+function refusalOf(error: unknown): number | undefined {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  const { groups } = cause as { groups?: readonly { readonly errorCode?: number }[] };
+  return groups?.find(({ errorCode }) => errorCode !== 0)?.errorCode;
 }
 
 /** First or last offsets by `<topic>/<partition>`. */

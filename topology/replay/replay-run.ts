@@ -130,6 +130,7 @@ class Running implements ReplayRun {
   readonly #abort = new AbortController();
   #plan: ReplayPlan;
   #stopping: Promise<void> | undefined;
+  #last: ReplayProgress;
 
   constructor(config: ReplayConfig, clock: Clock, topology: Topology, plan: ReplayPlan, app: StreamApp) {
     this.#config = config;
@@ -137,6 +138,7 @@ class Running implements ReplayRun {
     this.topology = topology;
     this.#plan = plan;
     this.#app = app;
+    this.#last = { done: 0, total: totalOf(plan), eventTime: -Infinity, processed: 0 };
     this.done = this.#watch();
     this.done.catch(() => undefined);
   }
@@ -146,6 +148,11 @@ class Running implements ReplayRun {
   }
 
   progress(): ReplayProgress {
+    this.#last = this.#abort.signal.aborted ? this.#last : this.#progress();
+    return this.#last;
+  }
+
+  #progress(): ReplayProgress {
     const at = new Map(this.#app.inputs().map((input) => [`${input.topic}|${input.partition}`, input]));
     let done = 0n;
     let eventTime = Infinity;
@@ -153,15 +160,19 @@ class Running implements ReplayRun {
       const input = at.get(`${topic}|${partition}`);
       if (input === undefined) continue;
       done += input.position > start ? input.position - start : 0n;
-      // An input that is read to its end holds nobody back.
-      if (input.position < end && input.watermark < eventTime) eventTime = input.watermark;
+      // An input that is read to its end holds nobody back, nor does one that has no clock yet.
+      if (input.position >= end || !Number.isFinite(input.watermark)) continue;
+      if (input.watermark < eventTime) eventTime = input.watermark;
     }
     const processed = this.#app.stats().stages.reduce((sum, { records }) => sum + records, 0);
-    const reached = Number.isFinite(eventTime) || eventTime < 0 ? eventTime : eventTimeOf(this.#plan);
-    return { done: Number(done), total: totalOf(this.#plan), eventTime: reached, processed };
+    const total = totalOf(this.#plan);
+    const ended = Number(done) >= total ? eventTimeOf(this.#plan) : -Infinity;
+    return { done: Number(done), total, eventTime: Number.isFinite(eventTime) ? eventTime : ended, processed };
   }
 
   stop(): Promise<void> {
+    // The slots go with the application.
+    this.progress();
     this.#abort.abort();
     this.#stopping ??= this.#app.stop();
     return this.#stopping;

@@ -53,6 +53,8 @@ export interface KafkaAdmin {
   /** Deletes records before the offset of each partition (never compacts). */
   deleteRecords(before: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void>;
   deleteTopics(topics: readonly string[]): Promise<void>;
+  /** Forgets groups with their committed offsets; one that is not there is no error. RetriableError SLC_BROKER_GROUP_BUSY while one has members. */
+  deleteGroups(groups: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -58,12 +58,16 @@ export interface SinkStats {
 
 /** A running sink stage. */
 export interface SinkRunner {
+  /** Of its stage. */
+  readonly topics: readonly string[];
   /**
    * Resolves when the target is open and the group is joined: waits, saying for what, while Kafka, the registry, the target or a topic is away.
    * Rejects with ConfigError only.
    */
   start(): Promise<void>;
   stats(): SinkStats;
+  /** First offset that the target does not hold, of each partition that this process carries. */
+  written(): (TopicPartition & { readonly offset: bigint })[];
   /** Ends within 4 s: a write under way may finish, the group is left. The sink stays open: it is the caller's. */
   stop(): Promise<void>;
 }
@@ -105,6 +109,10 @@ class Runner implements SinkRunner {
     this.#deadLetters = new SinkDeadLetters(client, stage.name);
   }
 
+  get topics(): readonly string[] {
+    return this.#options.stage.topics.map(({ name }) => name);
+  }
+
   async start(): Promise<void> {
     const { client, stage } = this.#options;
     const admin = await this.#until(() => client.admin());
@@ -134,6 +142,12 @@ class Runner implements SinkRunner {
     }
     const { name } = this.#options.stage;
     return { name, rows, lagRecords: Number(lag), partitions: this.#tasks.size, waitingFor: this.#trouble.waitingFor };
+  }
+
+  written(): (TopicPartition & { readonly offset: bigint })[] {
+    return [...this.#tasks.values()].flatMap(({ tp, written }) =>
+      written === undefined ? [] : [{ ...tp, offset: written }],
+    );
   }
 
   async stop(): Promise<void> {

@@ -57,6 +57,11 @@ export class SinkTask {
     return this.#queue.bytes;
   }
 
+  /** First offset that the target does not hold; undefined before it was asked. */
+  get written(): bigint | undefined {
+    return this.#end === undefined ? undefined : this.#written;
+  }
+
   /** Offsets between what the target holds and the end of what can be read; undefined before anything was read. */
   get lag(): bigint | undefined {
     if (this.#end === undefined) return undefined;

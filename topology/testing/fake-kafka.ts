@@ -149,8 +149,16 @@ export class FakeKafka {
         ),
       deleteRecords: (before) => asked(() => before.forEach((tp) => this.partition(tp).deleteBefore(tp.offset))),
       deleteTopics: (topics) => asked(() => topics.forEach((topic) => void this.#topics.delete(topic))),
+      deleteGroups: (groups) => asked(() => groups.forEach((group) => this.#deleteGroup(group))),
       close: () => Promise.resolve(),
     };
+  }
+
+  #deleteGroup(group: string): void {
+    if ((this.#groups.get(group) ?? []).length > 0)
+      throw new RetriableError('SLC_BROKER_GROUP_BUSY', `group ${group} has members`);
+    this.#groups.delete(group);
+    for (const key of this.#offsets.keys()) if (key.startsWith(`${group}|`)) this.#offsets.delete(key);
   }
 
   #ensure({ name, partitions }: TopicSpec): void {

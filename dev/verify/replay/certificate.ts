@@ -38,13 +38,19 @@ export async function codeVersion(root: string): Promise<CodeVersion> {
   return { commit, modified: status === null ? null : status !== '', lockfile };
 }
 
+/** A certificate: what docs/replay-certificate.schema.json describes. */
+export interface Certificate {
+  readonly equal: boolean;
+  readonly [field: string]: unknown;
+}
+
 /** The certificate as plain JSON: offsets as text, times in ISO 8601, null for "no bound". */
 export function certificateOf(
   plan: ReplayPlan,
   verdicts: readonly TopicVerdict[],
   code: CodeVersion,
   at: Date,
-): object {
+): Certificate {
   return {
     version: 1,
     replay: plan.id,

@@ -197,6 +197,7 @@ const unused = {
   committedOffsets: no,
   deleteRecords: no,
   deleteTopics: no,
+  deleteGroups: no,
   fence: no,
   begin: no,
   sendOffsets: no,

@@ -1,0 +1,166 @@
+/**
+ * A batch is a replay, on real parts: live is killed twice and shared between two workers, a replay beside it is killed and goes on, and every stage
+ * gives the same again: in Kafka, in a shadow schema and in a lake of its own.
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { Client } from 'pg';
+import { BatchBuilder, buildTopology, RecordCursor } from '#topology';
+import { readLake } from '../../connectors/parquet/lake.ts';
+import { AppProgress } from '../../dev/verify/progress.ts';
+import { shopStages } from '../../processors/index.ts';
+import { Installation } from './installation.ts';
+import { type RoleProcess, runRole, until } from './roles.ts';
+
+const SECONDS = 20;
+const EVENTS = SECONDS * 1_000;
+const SIMULATION = ['--seconds', String(SECONDS), '--seed', '5'];
+const PARTITIONS = Array.from({ length: 6 }, (_, partition) => partition);
+
+interface Certificate {
+  readonly equal: boolean;
+  readonly topics: readonly {
+    topic: string;
+    stage: string;
+    kind: string;
+    equal?: boolean;
+    rows?: { rows: number };
+    horizon: { upper: string | null };
+  }[];
+}
+
+describe('a replay beside live', { timeout: 9 * 60_000 }, () => {
+  let shop: Installation;
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sluice-replay-'));
+    shop = await Installation.start();
+  });
+  after(async () => {
+    await shop.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const dir = (): string[] => ['--dir', join(folder, 'replays')];
+  const env = (): NodeJS.ProcessEnv => ({ ...shop.env, SLUICE_LAKE: join(folder, 'lake') });
+
+  async function positionSum(group: string): Promise<number> {
+    const partitions = PARTITIONS.map((partition) => ({ topic: 'bronze.app.pageviews', partition }));
+    const positions = await shop.admin.committedOffsets(group, partitions);
+    return Number(positions.reduce((sum, { offset }) => sum + offset, 0n));
+  }
+
+  /** Two kills, and a second worker that comes and goes. */
+  async function liveRun(): Promise<RoleProcess[]> {
+    const prepared = await runRole('simulate', ['--prepare', ...SIMULATION], shop.env);
+    assert.equal(prepared.code, 0, prepared.output);
+    const sources = shop.role('sources');
+    let run = shop.role('run');
+    await Promise.all([sources.ready(), run.ready()]);
+    const simulate = shop.role('simulate', SIMULATION);
+    for (const share of [0.2, 0.4]) {
+      await until(`${share} of the events`, 120_000, async () => (await positionSum('shop')) > share * EVENTS);
+      await run.kill();
+      run = shop.role('run');
+      await until('the slots taken again', 60_000, () => run.stats.slots?.length === PARTITIONS.length);
+    }
+    const second = shop.role('run');
+    await until('a share for the second worker', 60_000, () => (second.stats.slots?.length ?? 0) > 0);
+    await second.stop();
+    await until('all slots back', 60_000, () => run.stats.slots?.length === PARTITIONS.length);
+    await until('the simulator', 180_000, () => simulate.done);
+    assert.equal(await simulate.exited(), 0);
+    const progress = new AppProgress(shop.client, shop.admin, buildTopology(shopStages, { app: 'shop' }));
+    const deadline = Date.now() + 120_000;
+    await until('live at rest', 120_000, async () => {
+      return (await progress.records()) === undefined && (await progress.hints(deadline)) === undefined;
+    });
+    return [sources, run];
+  }
+
+  async function verify(id: string): Promise<{ code: number; output: string; certificate: Certificate }> {
+    const { code, output } = await runRole('verify', ['--replay', id, ...dir()], env());
+    const file = join(folder, 'replays', id, 'certificate.json');
+    return { code, output, certificate: JSON.parse(await readFile(file, 'utf8')) as Certificate };
+  }
+
+  /** Writes the last record of a partition again, a millisecond later: no stage has written that. */
+  async function rewriteLast(topic: string): Promise<string> {
+    const cursor = new RecordCursor();
+    const reader = await shop.client.reader({ committed: true });
+    for (const partition of PARTITIONS) reader.seek({ topic, partition }, 'earliest');
+    let found: { partition: number; key: Buffer | null; batch: BatchBuilder } | undefined;
+    await until('a record', 30_000, async () => {
+      for (const { partition, batches } of await reader.poll(100)) {
+        const last = batches.at(-1);
+        if (last === undefined) continue;
+        cursor.open(last);
+        if (!cursor.next()) continue;
+        const batch = new BatchBuilder();
+        batch.append(cursor.keyBytes(), cursor.valueBytes(), cursor.timestamp + 1, cursor.headers());
+        found ??= { partition, key: Buffer.from(cursor.keyBytes() ?? ''), batch };
+      }
+      return found !== undefined;
+    });
+    await reader.close();
+    assert.ok(found !== undefined);
+    const producer = await shop.client.producer();
+    await producer.send([{ topic, partition: found.partition, batch: found.batch }]);
+    await producer.close();
+    return found.key?.toString() ?? '';
+  }
+
+  async function tableRows(sql: string): Promise<number> {
+    const client = new Client({ connectionString: shop.env['SLUICE_POSTGRES'] });
+    await client.connect();
+    const { rows } = await client.query<{ n: string }>(sql);
+    await client.end();
+    return Number(rows[0]?.n ?? 0);
+  }
+
+  test('every stage gives what live gave; a changed record is named; a dropped replay leaves nothing', async () => {
+    const roles = await liveRun();
+    const command = ['all', '--into', 'v2', ...dir()];
+    const killed = shop.role('replay', command);
+    await until('the first commits of the replay', 60_000, async () => (await positionSum('shop.replay.v2')) > 0);
+    await killed.kill();
+    const percent = (await positionSum('shop.replay.v2')) / (await positionSum('shop'));
+    const resumed = await runRole('replay', command, env());
+    process.stderr.write(`killed when ${Math.round(100 * percent)} % were committed\n${resumed.output}\n`);
+    assert.equal(resumed.code, 0, resumed.output);
+
+    const { code, output, certificate } = await verify('v2');
+    process.stderr.write(`${output}\n`);
+    assert.equal(code, 0, output);
+    assert.ok(certificate.equal);
+    assert.equal(new Set(certificate.topics.map(({ stage }) => stage)).size, 9);
+    for (const { topic, equal, kind, rows, horizon } of certificate.topics) {
+      assert.equal(equal, true, topic);
+      assert.equal(horizon.upper, 'all', topic);
+      if (kind === 'records' || kind === 'table') assert.ok((rows?.rows ?? 0) >= 20, `${topic}: ${rows?.rows} rows`);
+    }
+    const shadow = await tableRows('select count(*) n from silver_v2.purchases_enriched');
+    assert.ok(shadow > 0);
+    const lake = await readLake(join(folder, 'lake', 'replays', 'v2'), 'silver.purchases_enriched.v2');
+    assert.ok(lake.flatMap(({ files }) => files).length > 0);
+
+    const other = await runRole('replay', ['gold.sales_perf_24h', '--into', 'v2', ...dir()], env());
+    assert.equal(other.code, 2);
+    assert.match(other.output, /SLC_REPLAY_CHANGED/);
+
+    const key = await rewriteLast('silver.users.v2');
+    const changed = await verify('v2');
+    assert.equal(changed.code, 1);
+    assert.ok(changed.output.includes(`silver.users: extra key ${key}`), changed.output);
+
+    const dropped = await runRole('replay', ['--drop', 'v2', '--yes', ...dir()], env());
+    assert.equal(dropped.code, 0, dropped.output);
+    const left = (await shop.admin.listTopics()).filter((topic) => topic.includes('v2'));
+    assert.deepEqual(left, []);
+    assert.equal(await tableRows("select count(*) n from pg_namespace where nspname like '%\\_v2'"), 0);
+    for (const role of roles) assert.ok(role.running, `${role.name} has ended`);
+  });
+});
