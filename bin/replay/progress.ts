@@ -14,6 +14,8 @@ export interface ProgressLine {
   /** Event time per wall time since the first sample: live has 1. */
   readonly speedUp: number | null;
   readonly etaSeconds: number | null;
+  /** Slots that another process has: it ends the replay, or its session must end first. */
+  readonly slotsElsewhere: number;
 }
 
 interface Sample {
@@ -31,7 +33,7 @@ export class ProgressMeter {
   #eventTime = -Infinity;
 
   /** `at` = now, ms. */
-  take({ done, total, eventTime }: ReplayProgress, at: number): ProgressLine {
+  take({ done, total, eventTime, slots }: ReplayProgress, at: number): ProgressLine {
     // Slots that are taken anew begin at their last commit.
     if (eventTime > this.#eventTime) this.#eventTime = eventTime;
     const sample = { at, done, eventTime: this.#eventTime };
@@ -50,6 +52,7 @@ export class ProgressMeter {
       eventTime: Number.isFinite(sample.eventTime) ? new Date(sample.eventTime).toISOString() : null,
       speedUp: this.#speedUp(sample),
       etaSeconds: done >= total ? 0 : rate > 0 ? Math.ceil((total - done) / rate) : null,
+      slotsElsewhere: slots.all - slots.here,
     };
   }
 
@@ -63,7 +66,7 @@ export class ProgressMeter {
 
 /** One line for people. */
 export function progressText(line: ProgressLine): string {
-  const { done, total, percent, recordsPerSecond, eventTime, speedUp, etaSeconds } = line;
+  const { done, total, percent, recordsPerSecond, eventTime, speedUp, etaSeconds, slotsElsewhere } = line;
   const parts = [
     `${percent.toFixed(1).padStart(5)} %`,
     `${done.toLocaleString('en')} of ${total.toLocaleString('en')} offsets`,
@@ -71,6 +74,7 @@ export function progressText(line: ProgressLine): string {
     ...(eventTime === null ? [] : [`event time ${eventTime.slice(0, 19)}Z`]),
     ...(speedUp === null ? [] : [`${speedUp.toLocaleString('en')} times live`]),
     ...(etaSeconds === null || etaSeconds === 0 ? [] : [`${etaSeconds} s to go`]),
+    ...(slotsElsewhere === 0 ? [] : [`waits for ${slotsElsewhere} slots that another process has or had a moment ago`]),
   ];
   return parts.join('  ');
 }

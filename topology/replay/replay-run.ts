@@ -36,6 +36,8 @@ export interface ReplayProgress {
   readonly eventTime: number;
   /** Records that tasks have processed in this process, over all stages. */
   readonly processed: number;
+  /** Slots that this process has, of all: the others are in a process that runs the same replay, or in one whose session has not ended yet. */
+  readonly slots: { readonly here: number; readonly all: number };
 }
 
 /** A replay that is under way, or was finished before. */
@@ -116,7 +118,7 @@ function finished(plan: ReplayPlan, topology: Topology): ReplayRun {
     plan,
     topology,
     done: Promise.resolve(true),
-    progress: () => ({ done: total, total, eventTime: eventTimeOf(plan), processed: 0 }),
+    progress: () => ({ done: total, total, eventTime: eventTimeOf(plan), processed: 0, slots: { here: 0, all: 0 } }),
     stop: () => Promise.resolve(),
   };
 }
@@ -138,7 +140,8 @@ class Running implements ReplayRun {
     this.topology = topology;
     this.#plan = plan;
     this.#app = app;
-    this.#last = { done: 0, total: totalOf(plan), eventTime: -Infinity, processed: 0 };
+    const slots = { here: 0, all: slotsOf(topology) };
+    this.#last = { done: 0, total: totalOf(plan), eventTime: -Infinity, processed: 0, slots };
     this.done = this.#watch();
     this.done.catch(() => undefined);
   }
@@ -164,10 +167,12 @@ class Running implements ReplayRun {
       if (input.position >= end || !Number.isFinite(input.watermark)) continue;
       if (input.watermark < eventTime) eventTime = input.watermark;
     }
-    const processed = this.#app.stats().stages.reduce((sum, { records }) => sum + records, 0);
+    const stats = this.#app.stats();
+    const processed = stats.stages.reduce((sum, { records }) => sum + records, 0);
+    const slots = { here: stats.slots.length, all: slotsOf(this.topology) };
     const total = totalOf(this.#plan);
     const ended = Number(done) >= total ? eventTimeOf(this.#plan) : -Infinity;
-    return { done: Number(done), total, eventTime: Number.isFinite(eventTime) ? eventTime : ended, processed };
+    return { done: Number(done), total, eventTime: Number.isFinite(eventTime) ? eventTime : ended, processed, slots };
   }
 
   stop(): Promise<void> {
@@ -208,6 +213,10 @@ class Running implements ReplayRun {
       await admin.close();
     }
   }
+}
+
+function slotsOf(topology: Topology): number {
+  return Math.max(0, ...topology.subTopologies.map((sub) => sub.partitions));
 }
 
 function totalOf(plan: ReplayPlan): number {
