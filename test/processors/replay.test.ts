@@ -1,7 +1,7 @@
 /** A batch is a replay: every stage of the shop, run again over what live has read, gives what live gave (docs/SEMANTICS.md). */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ReplayRequest } from '#topology';
+import { type ReplayRequest, SluiceError } from '#topology';
 import { random, type Random } from '#topology/testing';
 import { type TopicVerdict, verifyReplay } from '../../dev/verify/replay/verify-replay.ts';
 import { DAY, makeDump, START } from '../oracles/synthetic.ts';
@@ -100,6 +100,11 @@ describe('replay of the shop', () => {
         const tail = await verified(shop, 'tail');
         checkEqual(tail, seed);
         count('from the middle', rowsOf(tail));
+        await replay(shop, { ...everything('head'), to: { time: START + 2 * DAY } }, 1);
+        const head = await verified(shop, 'head');
+        checkEqual(head, seed);
+        assert.ok(rowsOf(head) < rowsOf(whole), `SLUICE_SEED=${seed}: ${rowsOf(head)} rows`);
+        count('up to the middle', rowsOf(head));
         await replay(
           shop,
           { ...everything('one'), stages: ['gold.top_selling_items', 'silver.pageviews_by_items'] },
@@ -112,6 +117,34 @@ describe('replay of the shop', () => {
     }
     t.diagnostic(`SLUICE_SEED=${FIRST}, ${SEEDS} seeds, rows: ${JSON.stringify(Object.fromEntries(counts))}`);
     for (const [what, rows] of counts) assert.ok(rows > 10 * SEEDS, `${what}: ${rows} rows show little`);
+  });
+
+  test('what cannot be is refused, with a hint; a finished replay is not run again', async () => {
+    await withShop(FIRST, async (shop, g) => {
+      await shop.open();
+      const refused = (request: ReplayRequest, code: string): Promise<void> =>
+        assert.rejects(shop.startReplay(request), (error) => {
+          return error instanceof SluiceError && error.code === code && error.hint !== undefined;
+        });
+      await refused({ ...everything('v2'), stages: ['gold.none'] }, 'SLC_REPLAY_STAGE');
+      await refused({ ...everything('v2'), stages: ['gold.sales_perf_24h'] }, 'SLC_REPLAY_EMPTY');
+      await refused(everything('v2'), 'SLC_REPLAY_EMPTY');
+      await assert.rejects(verified(shop, 'v2'), { code: 'SLC_REPLAY_UNKNOWN' });
+      await shop.start();
+      await shop.feed(0.5);
+      await shop.settle();
+      await refused({ ...everything('v2'), stages: ['gold.sales_perf_24h'], to: { time: START } }, 'SLC_REPLAY_RANGE');
+
+      const { kill } = await shop.startReplay(everything('v2'));
+      await kill();
+      await assert.rejects(verified(shop, 'v2'), { code: 'SLC_REPLAY_UNFINISHED' });
+      await refused({ ...everything('v2'), stages: ['silver.users'] }, 'SLC_REPLAY_CHANGED');
+      await refused({ ...everything('v2'), from: { offset: BigInt(g.int(1, 9)) } }, 'SLC_REPLAY_CHANGED');
+      await replay(shop, everything('v2'), 0);
+      const { run } = await shop.startReplay(everything('v2'));
+      assert.equal(await run.done, true);
+      assert.deepEqual(run.progress().done, run.progress().total);
+    });
   });
 
   test('a changed output record is named', async () => {
