@@ -124,6 +124,10 @@ describe('a replay beside live', { timeout: 9 * 60_000 }, () => {
   test('every stage gives what live gave; a changed record is named; a dropped replay leaves nothing', async () => {
     const roles = await liveRun();
     const command = ['all', '--into', 'v2', ...dir()];
+    const stopped = shop.role('replay', command);
+    await until('the replay begins', 60_000, async () => (await shop.logOf('replay')).includes('replay started'));
+    await stopped.stop();
+    assert.match(await shop.logOf('replay'), /replay (stopped: .* goes on from here|done)/);
     const killed = shop.role('replay', command);
     await until('the first commits of the replay', 60_000, async () => (await positionSum('shop.replay.v2')) > 0);
     await killed.kill();
@@ -131,6 +135,10 @@ describe('a replay beside live', { timeout: 9 * 60_000 }, () => {
     const resumed = await runRole('replay', command, env());
     process.stderr.write(`killed when ${Math.round(100 * percent)} % were committed\n${resumed.output}\n`);
     assert.equal(resumed.code, 0, resumed.output);
+
+    const listed = await runRole('replay', ['--list', '--json'], env());
+    const { id, finishedAt } = JSON.parse(listed.output) as { id: string; finishedAt: string | null };
+    assert.ok(id === 'v2' && finishedAt !== null, listed.output);
 
     const { code, output, certificate } = await verify('v2');
     process.stderr.write(`${output}\n`);
