@@ -6,6 +6,7 @@ import {
   type LedgerView,
   readLedger,
   replayNameOf,
+  type ReplayInput,
   type ReplayPlan,
   systemClock,
   type Topology,
@@ -22,6 +23,8 @@ export class LiveState {
   readonly #plan: ReplayPlan;
   #liveLedger: LedgerView | undefined;
   #replayLedger: LedgerView | undefined;
+  /** Where the replay ended, by partition. */
+  #replayAt: ReadonlyMap<string, CommittedOffset> = new Map();
 
   constructor(client: KafkaClient, admin: KafkaAdmin, live: Topology, replay: Topology, plan: ReplayPlan) {
     this.#client = client;
@@ -34,17 +37,51 @@ export class LiveState {
   /** Reads both ledgers again. */
   async follow(): Promise<void> {
     this.#liveLedger = await readLedger(this.#client, this.#admin, this.#live.app, systemClock);
-    this.#replayLedger ??= await readLedger(this.#client, this.#admin, this.#replay.app, systemClock);
+    if (this.#replayLedger !== undefined) return;
+    this.#replayAt = byId(await this.#admin.committedOffsets(this.#replay.app, this.#plan.inputs));
+    this.#replayLedger = await readLedger(this.#client, this.#admin, this.#replay.app, systemClock);
   }
 
   /** Event time below which everything that the replay's stages write to the topic is out, ms; `topic` by its live name. */
   promised(topic: string): number {
-    return leastPromise(this.#replay, replayNameOf(topic, this.#plan.id), this.#replayLedger);
+    return leastPromise(this.#replay, replayNameOf(topic, this.#plan.id), this.#replayLedger?.promises);
   }
 
-  /** Topics of which live has not promised yet what the replay has. */
-  behind(topics: readonly string[]): string[] {
-    return topics.filter((topic) => leastPromise(this.#live, topic, this.#liveLedger) < this.promised(topic));
+  /**
+   * Event time below which every record that a stage reads has been processed by the replay, ms: of late records, which no promise about the
+   * output covers (an as-of join promises by its stream, not by its table).
+   */
+  read(stage: string): number {
+    const renamed = replayNameOf(stage, this.#plan.id);
+    const subs = this.#replay.subTopologies.filter((sub) => sub.stage === renamed);
+    const topics = new Set(subs.flatMap((sub) => sub.sources.map(({ topic }) => topic.name)));
+    return Math.min(...[...topics].map((topic) => this.#completeIn(topic)));
+  }
+
+  #completeIn(topic: string): number {
+    const inputs = this.#plan.inputs.filter((input) => input.topic === topic);
+    if (inputs.length === 0) return leastPromise(this.#replay, topic, this.#replayLedger?.promises);
+    if (inputs.some(({ origin }) => origin)) return Math.min(...inputs.map((input) => this.#clockAtEnd(input)));
+    const promises = this.#plan.promises.map((promise) => [`${promise.writer}|${promise.topic}`, promise] as const);
+    return leastPromise(this.#replay, topic, new Map(promises));
+  }
+
+  #clockAtEnd(input: ReplayInput): number {
+    return clockOf(this.#replayAt.get(idOf(input)), input.startClock);
+  }
+
+  /** What live has yet to read or to promise, of what the replay has; undefined: nothing. Call follow() before. */
+  async behind(): Promise<string | undefined> {
+    const late = this.#written().find(
+      ({ written, renamed }) =>
+        leastPromise(this.#live, written, this.#liveLedger?.promises) <
+        leastPromise(this.#replay, renamed, this.#replayLedger?.promises),
+    );
+    if (late !== undefined) return late.written;
+    const positions = byId(await this.#admin.committedOffsets(this.#live.app, this.#plan.inputs));
+    return this.#plan.inputs
+      .filter((input) => input.end > input.start && (positions.get(idOf(input))?.offset ?? input.start) < input.end)
+      .map(idOf)[0];
   }
 
   /** True when live has processed exactly the replay's input, knows as much of its clocks, and has nothing left to do. Call follow() before. */
@@ -52,7 +89,8 @@ export class LiveState {
     if (!(await this.#isAtEnds())) return false;
     for (const { written, renamed } of this.#written()) {
       if (
-        leastPromise(this.#live, written, this.#liveLedger) !== leastPromise(this.#replay, renamed, this.#replayLedger)
+        leastPromise(this.#live, written, this.#liveLedger?.promises) !==
+        leastPromise(this.#replay, renamed, this.#replayLedger?.promises)
       )
         return false;
     }
@@ -111,11 +149,11 @@ export class LiveState {
 }
 
 /** -Infinity while a writer has said nothing. */
-function leastPromise(topology: Topology, topic: string, ledger: LedgerView | undefined): number {
+function leastPromise(topology: Topology, topic: string, promises: LedgerView['promises'] | undefined): number {
   const writers = (topology.writers.get(topic) ?? []).flatMap(({ stage, partitions }) =>
     Array.from({ length: partitions }, (_, p) => `${stage}/${p}`),
   );
-  return Math.min(...writers.map((writer) => ledger?.promises.get(`${writer}|${topic}`)?.m ?? -Infinity));
+  return Math.min(...writers.map((writer) => promises?.get(`${writer}|${topic}`)?.m ?? -Infinity));
 }
 
 const byId = (offsets: readonly CommittedOffset[]): Map<string, CommittedOffset> =>

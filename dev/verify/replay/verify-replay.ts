@@ -142,10 +142,9 @@ class ReplayVerification {
   }
 
   async #liveCaughtUp(): Promise<void> {
-    const topics = this.#topics.map(({ topic }) => topic);
     for (;;) {
       await this.#state.follow();
-      const [behind] = this.#state.behind(topics);
+      const behind = await this.#state.behind();
       if (behind === undefined) return;
       this.#options.progress(`live is not yet where the replay is in ${behind}`);
       if (Date.now() >= this.#deadline) {
@@ -182,6 +181,10 @@ class ReplayVerification {
     return { live: await of(nameOf(stage)), replay: await of(nameOf(replayNameOf(stage, this.#plan.id))) };
   }
 
+  #upper({ stage, topic }: ComparedTopic, kind: TopicVerdict['kind']): number {
+    return kind === 'late' || kind === 'dead letters' ? this.#state.read(stage) : this.#state.promised(topic);
+  }
+
   #verdict(
     topic: ComparedTopic,
     kind: TopicVerdict['kind'],
@@ -191,7 +194,7 @@ class ReplayVerification {
     isQuiet: boolean,
   ): TopicVerdict {
     const { stage, lower, nondeterministic } = topic;
-    const upper: Bounds['upper'] = isQuiet ? 'all' : this.#state.promised(topic.topic);
+    const upper: Bounds['upper'] = isQuiet ? 'all' : this.#upper(topic, kind);
     const base = {
       stage,
       topic: name,
