@@ -25,6 +25,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
     capture: () => import('./commands/capture.ts'),
     replay: () => import('./commands/replay.ts'),
     verify: () => import('./commands/verify.ts'),
+    bench: () => import('./commands/bench.ts'),
     topics: () => import('./commands/topics.ts'),
     inspect: () => import('./commands/inspect.ts'),
     lag: () => import('./commands/lag.ts'),
