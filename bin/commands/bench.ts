@@ -4,9 +4,10 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import { buildTopology, ConfigError, createKafkaClient, startStreamApp } from '#topology';
+import { buildTopology, ConfigError, createKafkaClient, type SerdeFactory, startStreamApp } from '#topology';
 import { MemoryRegistry, testSerdes } from '../../connectors/avro/testing.ts';
 import { bench, type WorkloadName, WORKLOADS } from '../../dev/bench/bench.ts';
+import { benchOperators, operatorTable } from '../../dev/bench/operators.ts';
 import { tableOf } from '../../dev/bench/report.ts';
 import { enrichedViews, itemViews } from '../../dev/bench/stages.ts';
 import { countTopic, enrichedTopic, itemTopic, pageviewTopic, SCHEMAS } from '../../dev/bench/topics.ts';
@@ -14,7 +15,9 @@ import { required } from '../environment.ts';
 
 export const help = `sluice bench [--workload R1,R2,R3,R3-eos] [--small] [--workers N] [--runs N] [--json FILE] [--no-peer]
   Runs Kafka Streams and Sluice in turn on the same topics of a broker of its own, checks every result, prints what they used. Exits 1 when a result
-  is wrong. --small: 200,000 records in the place of 2,000,000. --no-peer: Sluice only. Needs Linux, Java 17 with javac, Maven.`;
+  is wrong. SLUICE_BENCH_NODE: flags for Sluice's Node, as in --cpu-prof. --small: 200,000 records in the place of 2,000,000. --no-peer: Sluice only. Needs Linux, Java 17 with javac, Maven.
+sluice bench --operators [--only TEXT] [--records N] [--runs N]
+  CPU time per record and operator through the whole engine, without a broker. --only: those whose name contains it.`;
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -29,11 +32,20 @@ export async function run(args: string[]): Promise<number> {
       runs: { type: 'string', default: '3' },
       json: { type: 'string' },
       peer: { type: 'boolean', default: true },
+      operators: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      records: { type: 'string', default: '100000' },
       /** The process that is measured. */
       engine: { type: 'boolean', default: false },
     },
   });
   if (values.engine) return await engine();
+  if (values.operators) {
+    const sizes = { records: countOf('--records', values.records), runs: countOf('--runs', values.runs) };
+    const costs = await benchOperators({ ...sizes, only: values.only, serdes: fixedSerdes });
+    process.stdout.write(operatorTable(costs));
+    return 0;
+  }
   const abort = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => abort.abort());
   const node = [
@@ -70,15 +82,13 @@ async function engine(): Promise<number> {
     required('WORKLOAD') === 'r1'
       ? itemViews(pageviews, countTopic(output))
       : enrichedViews(pageviews, itemTopic(required('ITEMS')), enrichedTopic(output));
-  const registry = new MemoryRegistry();
-  for (const schema of SCHEMAS) await registry.register('', schema);
   const logger = pino({ name: 'bench' });
   const client = createKafkaClient({ brokers: [required('BOOTSTRAP')], clientId: app, logger });
   const stopped = new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()));
   const running = await startStreamApp({
     client,
     topology: buildTopology([stage], { app }),
-    serdes: testSerdes(registry),
+    serdes: await fixedSerdes(),
     logger,
     onFatal: (error) => {
       logger.fatal({ err: error }, error.message);
@@ -90,6 +100,13 @@ async function engine(): Promise<number> {
   await running.stop();
   await client.close();
   return 0;
+}
+
+/** Ids as in SCHEMA_IDS, and no registry to ask. */
+async function fixedSerdes(): Promise<SerdeFactory> {
+  const registry = new MemoryRegistry();
+  for (const schema of SCHEMAS) await registry.register('', schema);
+  return testSerdes(registry);
 }
 
 function workloadsOf(text: string): WorkloadName[] {
@@ -104,6 +121,6 @@ function workloadsOf(text: string): WorkloadName[] {
 
 function countOf(option: string, text: string): number {
   const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= 100) return count;
-  throw new ConfigError('SLC_BENCH_OPTION', `${option} is no count from 1 to 100: ${JSON.stringify(text)}`);
+  if (Number.isInteger(count) && count >= 1 && count <= 2_000_000) return count;
+  throw new ConfigError('SLC_BENCH_OPTION', `${option} is no count from 1 to 2000000: ${JSON.stringify(text)}`);
 }
