@@ -4,14 +4,13 @@
  */
 import { RecordError } from '../errors.ts';
 import type { WindowKey } from '../record.ts';
+import { utf8 } from '../utf8.ts';
 
 /** What may be the key of a keyed operator. */
 export type Key = string | number | bigint | boolean;
 
 /** The kind of a key that is no text. */
 export type KeyKind = 'n' | 'i' | 'b';
-
-const encoder = new TextEncoder();
 
 /** The key's text. RecordError SLC_RECORD_KEY for anything that is no key. */
 export function keyText(key: unknown): string {
@@ -35,7 +34,7 @@ export function keyText(key: unknown): string {
 
 /** The key's UTF-8 text. */
 export function keyBytes(key: unknown): Uint8Array {
-  return encoder.encode(keyText(key));
+  return utf8(keyText(key));
 }
 
 /** undefined for text. */

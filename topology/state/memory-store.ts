@@ -2,8 +2,7 @@ import { DirtyMap } from './dirty-map.ts';
 import { keyFromId, keyId } from './key-codec.ts';
 import type { ChangelogEntry, KeyValueStore, StateStore } from './store.ts';
 import { asBuffer, decodeValue, encodeValue } from './value-codec.ts';
-
-const encoder = new TextEncoder();
+import { utf8 } from '../utf8.ts';
 
 /** Key-value store in memory. Keys: text, numbers, bigints, booleans, and window keys. Changelog: key = keyId() in UTF-8, value = JSON (value-codec.ts). */
 export class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V>, StateStore {
@@ -36,7 +35,7 @@ export class MemoryKeyValueStore<K, V> implements KeyValueStore<K, V>, StateStor
 
   takeChanges(): ChangelogEntry[] {
     return this.#map.takeChanges((id, value) => ({
-      key: encoder.encode(id),
+      key: utf8(id),
       value: value === undefined ? null : encodeValue(value),
       timestamp: 0,
     }));

@@ -2,8 +2,7 @@ import { DirtyMap } from './dirty-map.ts';
 import { Heap } from './heap.ts';
 import type { ChangelogEntry, StateStore } from './store.ts';
 import { asBuffer, decodeValue, encodeValue } from './value-codec.ts';
-
-const encoder = new TextEncoder();
+import { utf8 } from '../utf8.ts';
 
 interface Sighting {
   readonly id: string;
@@ -51,7 +50,7 @@ export class MemorySeenStore implements StateStore {
 
   takeChanges(): ChangelogEntry[] {
     return this.#times.takeChanges((id, times) => ({
-      key: encoder.encode(id),
+      key: utf8(id),
       value: times === undefined ? null : encodeValue(times),
       timestamp: times?.at(-1) ?? 0,
     }));

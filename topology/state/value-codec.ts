@@ -4,8 +4,7 @@
  * would not come back as it was: Map, Set, Date, Buffer and other typed arrays.
  */
 import { RecordError } from '../errors.ts';
-
-const encoder = new TextEncoder();
+import { utf8 } from '../utf8.ts';
 
 /** An object of the codec's own. */
 class Addition {
@@ -58,7 +57,7 @@ export function valueToText(value: unknown): string {
 
 /** A value as UTF-8 JSON bytes. */
 export function encodeValue(value: unknown): Uint8Array {
-  return encoder.encode(valueToText(value));
+  return utf8(valueToText(value));
 }
 
 /** The value of such bytes. */

@@ -2,6 +2,7 @@ import type { Coordinate } from '../time/coordinate.ts';
 import { keyFromText, keyKind, keyText } from './key-codec.ts';
 import type { ChangelogEntry, StateStore } from './store.ts';
 import { asBuffer, decodeValue, encodeValue } from './value-codec.ts';
+import { utf8 } from '../utf8.ts';
 
 /** One version of a row. `value` null = deleted. */
 export interface Version {
@@ -11,8 +12,6 @@ export interface Version {
   readonly originWatermark: number;
   readonly value: unknown;
 }
-
-const encoder = new TextEncoder();
 
 /**
  * A table with history: per key its versions in (timestamp, coordinate) order.
@@ -133,7 +132,7 @@ function before(a: Version, b: Version | undefined): boolean {
 }
 
 function changelogKey(key: unknown, version: Version): Buffer {
-  const text = encoder.encode((keyKind(key) ?? 't') + keyText(key));
+  const text = utf8((keyKind(key) ?? 't') + keyText(key));
   const bytes = Buffer.allocUnsafe(10 + text.length + version.coordinate.length);
   bytes.writeBigInt64BE(BigInt(version.timestamp), 0);
   bytes.writeUInt16BE(text.length, 8);

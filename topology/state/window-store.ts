@@ -1,6 +1,7 @@
 import { keyFromText, keyKind, keyText } from './key-codec.ts';
 import type { ChangelogEntry, StateStore } from './store.ts';
 import { asBuffer, decodeValue, encodeValue } from './value-codec.ts';
+import { utf8 } from '../utf8.ts';
 
 /** A record that an aggregation keeps until its window closes: timestamp ms, coordinate as base64, value, and ow (ms) where a window asks for it. */
 export type Contributor = [timestamp: number, coordinate: string, value: unknown, originWatermark?: number];
@@ -24,8 +25,6 @@ interface Bucket {
   readonly end: number;
   readonly entries: Map<unknown, WindowEntry>;
 }
-
-const encoder = new TextEncoder();
 
 /**
  * Windows by (start, end), in each the entries by key. Closed windows are taken out and tombstoned in the changelog.
@@ -169,7 +168,7 @@ const bucketId = (start: number, end: number): string => `${start}|${end}`;
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function changelogKey(entry: WindowEntry): Uint8Array {
-  const text = encoder.encode((keyKind(entry.key) ?? 't') + keyText(entry.key));
+  const text = utf8((keyKind(entry.key) ?? 't') + keyText(entry.key));
   const bytes = Buffer.allocUnsafe(16 + text.length);
   bytes.writeBigInt64BE(BigInt(entry.start), 0);
   bytes.writeBigInt64BE(BigInt(entry.end), 8);
