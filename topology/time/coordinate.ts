@@ -5,6 +5,8 @@
  *   pair:          0xffff | left coordinate length u16 | left coordinate | right coordinate                  (absent side: empty)
  */
 
+import { writeSortableInt64 } from '../int64.ts';
+
 /** Opaque: compare with compareCoordinates only. Never changed after it is made. */
 export type Coordinate = Buffer & { readonly brand?: 'coordinate' };
 
@@ -35,8 +37,8 @@ export function splitCoordinate(coordinate: Coordinate, index: number): Coordina
 export function finalCoordinate(topicNumber: number, start: number, end: number, key: Uint8Array): Coordinate {
   const bytes = Buffer.allocUnsafe(18 + key.length);
   bytes.writeUInt16BE(FINAL_BIT | topicNumber, 0);
-  bytes.writeBigUInt64BE(BigInt.asUintN(64, BigInt(start) ^ SIGN), 2);
-  bytes.writeBigUInt64BE(BigInt.asUintN(64, BigInt(end) ^ SIGN), 10);
+  writeSortableInt64(bytes, start, 2);
+  writeSortableInt64(bytes, end, 10);
   bytes.set(key, 18);
   return bytes;
 }
