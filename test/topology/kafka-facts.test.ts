@@ -4,7 +4,18 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { aggregate, reduce, sliding, streamJoin, type StreamJoinOptions, windowedBy } from '#topology';
+import { filter } from 'rxjs';
+import {
+  aggregate,
+  count,
+  keyBy,
+  reduce,
+  sliding,
+  streamJoin,
+  type StreamJoinOptions,
+  tumbling,
+  windowedBy,
+} from '#topology';
 import { TopologyTestDriver } from '#topology/testing';
 import { caseStage, type CaseTopology, inputOf, outputOf } from './conformance-windows.ts';
 import { jsonSerdes } from './dsl/support.ts';
@@ -112,6 +123,29 @@ describe('sliding windows of 10 ms, grace 5 ms', () => {
       '[C@6/16] 0+2+3 16',
     ];
     for (const crash of [false, true]) assert.deepEqual((await outputs(topology, lines, crash)).sort(), wanted);
+  });
+});
+
+describe('behind a repartition', () => {
+  test('what was filtered out before it moves no clock; another key of its partition does', async () => {
+    const topology: CaseTopology = (s, { in: from, out }) => {
+      const table = s.stream(from('in')).pipe(
+        filter((r) => r.value !== 'skip'),
+        keyBy((r) => r.value),
+        windowedBy(tumbling({ size: '10ms', grace: '0ms' })),
+        count({ store: 'counts', emit: 'updates' }),
+      );
+      out('out', table.toStream());
+    };
+    const lines = ['in k a 1', 'in k skip 50', 'in k a 2', 'in k b 12', 'in k a 3', 'in k a 10'];
+    for (const crash of [false, true]) {
+      assert.deepEqual(await outputs(topology, lines, crash), [
+        '[a@0/10] 1 1',
+        '[a@0/10] 2 2',
+        '[b@10/20] 1 12',
+        '[a@10/20] 1 10',
+      ]);
+    }
   });
 });
 

@@ -1,7 +1,6 @@
 import { TopologyError } from '../errors.ts';
 import { DEFAULT_PARTITIONS } from '../topic.ts';
 import type { GraphNode, InternalTopic } from './graph.ts';
-import type { NodeSpec } from './node.ts';
 import type { Stage } from './stage.ts';
 import type { SinkNode, SourceNode, SubTopology } from './topology.ts';
 
@@ -27,15 +26,12 @@ export function cutStage(stage: Stage, app: string, problems: TopologyError[]): 
     const sinks: SinkNode[] = members.flatMap((node) =>
       node.spec.kind === 'sink' && node.topic !== undefined ? [{ node, topic: node.topic }] : [],
     );
-    const stores = members.flatMap(({ spec }) => [
-      ...(spec.store === undefined ? [] : [spec.store]),
-      ...(spec.stores ?? []),
-    ]);
+    const stores = members.flatMap((node) => node.spec.store ?? []);
     return { stage: stage.name, partitions: Math.max(0, ...counts), sources, nodes: members, sinks, stores };
   });
 }
 
-/** A repartition topic has as many partitions as the topics that it is joined with; alone, as those that it comes from, as in Kafka Streams. */
+/** A repartition topic has as many partitions as the topics that it is joined with; else as the widest topic that it is made from, as in Kafka Streams. */
 function repartitionTopics(stage: Stage, app: string): Map<GraphNode, InternalTopic> {
   const topics = new Map<GraphNode, InternalTopic>();
   for (const node of stage.graph.nodes) {
@@ -57,13 +53,15 @@ function partnersOf(repartition: GraphNode, nodes: readonly GraphNode[]): number
     }
   }
   const counts = [...group].filter((node) => node.parents.length === 0).map((node) => node.topic?.partitions ?? 0);
-  return counts.length > 0 ? Math.max(...counts) : Math.max(...originsOf(repartition));
+  if (counts.length > 0) return Math.max(...counts);
+  const madeFrom = [...group].filter((node) => node.repartition !== undefined).flatMap(widths);
+  return madeFrom.length > 0 ? Math.max(...madeFrom) : DEFAULT_PARTITIONS;
 }
 
-/** Partitions of the topics upstream of a node, through repartition topics too. */
-function originsOf(node: GraphNode): number[] {
+/** Partitions of the topics that a node's records come from. */
+function widths(node: GraphNode): number[] {
   if (node.parents.length === 0) return [node.topic?.partitions ?? DEFAULT_PARTITIONS];
-  return node.parents.flatMap(originsOf);
+  return node.parents.flatMap(widths);
 }
 
 function cutNodes(stage: Stage, topics: ReadonlyMap<GraphNode, InternalTopic>): GraphNode[] {
@@ -82,11 +80,7 @@ function cutNodes(stage: Stage, topics: ReadonlyMap<GraphNode, InternalTopic>): 
       continue;
     }
     const { stage: name } = node;
-    const spec: NodeSpec = {
-      kind: 'sink',
-      detail: topic.name,
-      ...(node.spec.broadcast === true ? { broadcast: true } : {}),
-    };
+    const spec = { kind: 'sink', detail: topic.name };
     add({ stage: name, name: `to ${topic.name}`, spec, parents, topic });
     cut.set(
       node,

@@ -118,6 +118,9 @@ class Suppress implements Processor<AnyRecord> {
     this.#context.arrive(record);
     const { key, value, timestamp } = record;
     const dueTime = this.#windows !== undefined && isWindowKey(key) ? key.end : timestamp;
+    // A window that is no more has nothing to wait for; which ones there were between two commits is no function of the log.
+    const isGone = this.#windows !== undefined && (value === null || value === undefined);
+    if (isGone && this.#context.policy.isCanonical) return this.#store.remove(key);
     this.#store.put({ key, value: value ?? null, timestamp, dueTime });
     // Under stream-time what is due leaves first: only what still waits can be too much.
     if (!this.#context.policy.isCanonical) this.#release(this.#context.watermark());

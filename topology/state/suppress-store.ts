@@ -68,6 +68,13 @@ export class MemorySuppressStore implements StateStore {
     this.#queue.push(slot);
   }
 
+  /** Forgets the change of a key, if one waits. */
+  remove(key: unknown): void {
+    const id = keyId(key);
+    this.#bytes -= this.#slots.get(id)?.bytes ?? 0;
+    this.#slots.delete(id);
+  }
+
   removeFirst(): void {
     const first = this.first as Slot | undefined;
     if (first === undefined) return;

@@ -164,6 +164,8 @@ export function expectStreams(fed: Fed, pins: readonly Pin[]): StreamExpectation
     .filter((r) => r.ow > r.timestamp + SESSION.grace)
     .map((r) => `${r.value.key}@${r.timestamp} ${r.timestamp}`);
   late['session-counts'] = [...late['sessions']];
+  late['closed-sessions'] = [...late['sessions']];
+  rows['closed-sessions'] = ended.map(({ key, start, end, records }) => `${key} ${start}/${end}=${records.length}`);
 
   const slides = slidesOf(input);
   const slideText = ({ key, end }: Slide, value: string | number): string =>

@@ -46,6 +46,7 @@ export const streamOutputs = {
   pairs: rowTopic('pairs'),
   days: rowTopic('days'),
   closed: rowTopic('closed'),
+  closedSessions: rowTopic('closed-sessions'),
 } as const;
 /** Topics of updates: only the last value per key is promised. */
 export const UPDATED = new Set(['session-counts', 'sliding-counts']);
@@ -140,6 +141,15 @@ const closed = stage('closed', (s) => {
   named(table.suppress({ store: 'closed', until: untilWindowCloses() }).toStream()).to(streamOutputs.closed);
 });
 
+const closedSessions = stage('closed-sessions', (s) => {
+  const table = s
+    .stream(events)
+    .pipe(byKey, windowedBy(sessionWindows), count({ store: 'open-sessions', emit: 'updates' }));
+  named(table.suppress({ store: 'closed-sessions', until: untilWindowCloses() }).toStream()).to(
+    streamOutputs.closedSessions,
+  );
+});
+
 export const streamStages: readonly Stage[] = [
   sessions,
   sessionCounts,
@@ -150,6 +160,7 @@ export const streamStages: readonly Stage[] = [
   pairs,
   days,
   closed,
+  closedSessions,
 ];
 
 /** Rows `key text` of an output, sorted; of updates the last per key. */

@@ -4,17 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { DEFAULT_PARTITIONS } from '#topology';
 import { type Random, type TestDriverOptions, TopologyTestDriver } from '#topology/testing';
 import { jsonSerdes } from '../dsl/support.ts';
-import { feed, refill } from './random-topology.ts';
+import { feed, PARTITIONS, refill } from './random-topology.ts';
 import { lateOf } from './results.ts';
 import { expectStreams, type StreamExpectation } from './stream-oracle.ts';
 import { streamOutputs, streamRows, streamStages } from './stream-topology.ts';
 
 const SEEDS = 60;
-/** A repartition topic alone has as many partitions as topics have by default. */
-const SLOTS = DEFAULT_PARTITIONS;
 const FIRST = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 1e9));
 
 const create = (options: Partial<TestDriverOptions>): Promise<TopologyTestDriver> =>
@@ -23,7 +20,7 @@ const create = (options: Partial<TestDriverOptions>): Promise<TopologyTestDriver
 /** Runs a little, and loses a slot now and then. */
 async function stormy(driver: TopologyTestDriver, g: Random): Promise<void> {
   if (g.chance(0.4)) await driver.run(g.int(1, 12));
-  if (g.chance(0.15)) driver.crash(g.int(0, SLOTS - 1));
+  if (g.chance(0.15)) driver.crash(g.int(0, PARTITIONS - 1));
 }
 
 async function compare(driver: TopologyTestDriver, wanted: StreamExpectation, seed: string): Promise<void> {
@@ -67,7 +64,7 @@ describe('sessions, sliding windows and stream joins on random logs', () => {
 
       const replay = await create({ seed: seed + 1, crashes: 0.2, pins: live.pins() });
       await refill(replay, fed);
-      for (let p = 0; p < SLOTS; p++) {
+      for (let p = 0; p < PARTITIONS; p++) {
         await replay.run(9 + p);
         replay.crash(p);
       }
