@@ -6,7 +6,7 @@ export { cogroup, CogroupedStream } from './dsl/cogroup.ts';
 export { GlobalKTable } from './dsl/global-table.ts';
 export { type GroupFoldOptions, type GroupOptions, KGroupedTable } from './dsl/grouped-table.ts';
 export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './dsl/kstream.ts';
-export type { Emit } from './dsl/node.ts';
+export type { Emit, QueriedRow } from './dsl/node.ts';
 export { stage, type Stage, type StageBuilder, type TableOptions } from './dsl/stage.ts';
 export { buildTopology, type SubTopology, type Topology } from './dsl/topology.ts';
 export {
@@ -120,6 +120,7 @@ export type {
 } from './runtime/kafka-client.ts';
 export { ledgerTopicOf } from './runtime/ledger-reader.ts';
 export { sinkDeadLetterTopicOf } from './runtime/sink-dead-letters.ts';
+export type { ReadOnlyTable } from './runtime/read-only-table.ts';
 export {
   createSinkPositions,
   type HeldPosition,

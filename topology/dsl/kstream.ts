@@ -198,14 +198,18 @@ export class KTable<in out K, in out V> {
   }
 
   /** Rows that both tables have. */
-  join<T, O>(other: KTable<K, T>, joiner: (left: V, right: T, key: K) => O, options: TableJoinOptions): KTable<K, O> {
+  join<T, O>(
+    other: KTable<K, T>,
+    joiner: (left: V, right: NoInfer<T>, key: K) => O,
+    options: TableJoinOptions,
+  ): KTable<K, O> {
     return this.#join(other, 'inner', joiner, options);
   }
 
   /** Rows of this table, with those of the other where it has them. */
   leftJoin<T, O>(
     other: KTable<K, T>,
-    joiner: (left: V, right: T | null, key: K) => O,
+    joiner: (left: V, right: NoInfer<T> | null, key: K) => O,
     options: TableJoinOptions,
   ): KTable<K, O> {
     return this.#join(other, 'left', joiner, options);
@@ -214,7 +218,7 @@ export class KTable<in out K, in out V> {
   /** Rows that either table has. */
   outerJoin<T, O>(
     other: KTable<K, T>,
-    joiner: (left: V | null, right: T | null, key: K) => O,
+    joiner: (left: V | null, right: NoInfer<T> | null, key: K) => O,
     options: TableJoinOptions,
   ): KTable<K, O> {
     return this.#join(other, 'outer', joiner, options);
@@ -227,13 +231,13 @@ export class KTable<in out K, in out V> {
   foreignKeyJoin<F, T, O>(
     other: KTable<F, T>,
     foreignKey: (value: V, key: K) => NoInfer<F> | null,
-    joiner: (value: V, row: T, key: K) => O,
+    joiner: (value: V, row: NoInfer<T>, key: K) => O,
     options: ForeignKeyJoinOptions & { readonly join: 'inner' },
   ): KTable<K, O>;
   foreignKeyJoin<F, T, O>(
     other: KTable<F, T>,
     foreignKey: (value: V, key: K) => NoInfer<F> | null,
-    joiner: (value: V, row: T | null, key: K) => O,
+    joiner: (value: V, row: NoInfer<T> | null, key: K) => O,
     options: ForeignKeyJoinOptions & { readonly join: 'left' },
   ): KTable<K, O>;
   foreignKeyJoin<F, T, O>(

@@ -13,6 +13,12 @@ import type { Windows } from './windows.ts';
 /** What a stateful node does with results: every change of a key, or once per closed window. */
 export type Emit = 'updates' | 'final';
 
+/** A row of a table, and the timestamp (ms) of its last change. */
+export interface QueriedRow {
+  readonly value: unknown;
+  readonly timestamp: number;
+}
+
 /** What is known of a node before any record. */
 export interface NodeSpec {
   /** The operator, as the user wrote it: 'keyBy', 'count', ... */
@@ -21,6 +27,8 @@ export interface NodeSpec {
   readonly detail?: string;
   /** The node's own store. Its name is mandatory and unique in the stage. */
   readonly store?: StoreSpec;
+  /** How a row of the store is read from outside; absent: nobody may. */
+  readonly query?: (row: never) => QueriedRow | undefined;
   /** Further stores of the node, for user code. */
   readonly stores?: readonly StoreSpec[];
   /** Behind it records carry another key: a keyed node after it needs a repartition topic. */

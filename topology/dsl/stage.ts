@@ -1,5 +1,6 @@
 import { TopologyError } from '../errors.ts';
 import { latestTableSource, tableSource } from '../operators/table-source.ts';
+import { queryRow } from '../operators/table-node.ts';
 import type { Topic } from '../topic.ts';
 import { GlobalKTable } from './global-table.ts';
 import { type AnyTopic, Graph } from './graph.ts';
@@ -63,6 +64,7 @@ export function stage(name: string, build: (builder: StageBuilder) => void): Sta
         detail: topic.name,
         keyed: true,
         store: { name: options.store, kind: options.keeps === 'latest' ? 'key-value' : 'versioned' },
+        ...(options.keeps === 'latest' ? { query: queryRow } : {}),
       } as const;
       const make = options.keeps === 'latest' ? latestTableSource : tableSource;
       const create = make({ store: options.store }) as CreateProcessor<never, unknown>;

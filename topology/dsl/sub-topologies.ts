@@ -1,6 +1,7 @@
 import { TopologyError } from '../errors.ts';
 import { DEFAULT_PARTITIONS } from '../topic.ts';
 import type { GraphNode, InternalTopic } from './graph.ts';
+import type { NodeSpec } from './node.ts';
 import type { Stage } from './stage.ts';
 import type { SinkNode, SourceNode, SubTopology } from './topology.ts';
 
@@ -26,7 +27,10 @@ export function cutStage(stage: Stage, app: string, problems: TopologyError[]): 
     const sinks: SinkNode[] = members.flatMap((node) =>
       node.spec.kind === 'sink' && node.topic !== undefined ? [{ node, topic: node.topic }] : [],
     );
-    const stores = members.flatMap((node) => node.spec.store ?? []);
+    const stores = members.flatMap(({ spec }) => [
+      ...(spec.store === undefined ? [] : [spec.store]),
+      ...(spec.stores ?? []),
+    ]);
     return { stage: stage.name, partitions: Math.max(0, ...counts), sources, nodes: members, sinks, stores };
   });
 }
@@ -80,7 +84,11 @@ function cutNodes(stage: Stage, topics: ReadonlyMap<GraphNode, InternalTopic>): 
       continue;
     }
     const { stage: name } = node;
-    const spec = { kind: 'sink', detail: topic.name };
+    const spec: NodeSpec = {
+      kind: 'sink',
+      detail: topic.name,
+      ...(node.spec.broadcast === true ? { broadcast: true } : {}),
+    };
     add({ stage: name, name: `to ${topic.name}`, spec, parents, topic });
     cut.set(
       node,

@@ -121,7 +121,9 @@ function isRowByRow({ spec }: GraphNode): boolean {
 /** TIME.md rule 11: updates promise the last value per key only, so nothing that counts records may read them. */
 function checkUpdates(node: GraphNode, updates: ReadonlySet<string>, problems: TopologyError[]): void {
   const counts =
-    node.spec.windows !== undefined || ['asOfJoin', 'streamJoin', 'sorted', 'dedupe'].includes(node.spec.kind);
+    node.spec.windows !== undefined ||
+    (node.spec.aggregates === true && node.parents[0]?.spec.windows === undefined) ||
+    ['asOfJoin', 'streamJoin', 'sorted', 'dedupe'].includes(node.spec.kind);
   if (!counts) return;
   // A table of updates has the versions that happened to leave before a commit: read as of a time, it would be no function of the log.
   if (!node.parents.some((parent) => hasUpdates(parent, updates))) return;

@@ -5,6 +5,7 @@ import type { TableOf } from '../dsl/kstream.ts';
 import type { CreateProcessor, Emit, NodeSpec } from '../dsl/node.ts';
 import type { AnyRecord, StreamRecord, WindowKey } from '../record.ts';
 import { tableAggregate } from './table-aggregate.ts';
+import { queryRow } from './table-node.ts';
 import { windowAggregate } from './window-aggregate.ts';
 import type { Windowed } from './windowed-by.ts';
 
@@ -56,6 +57,7 @@ export function aggregation<I extends Groupable, O>(
     ordered: !fold.commutative,
     merges: fold.merge !== undefined,
     store: { name: options.store, kind: 'window' },
+    query: queryRow,
   };
   const overWindows = windowAggregate({ ...fold, store: options.store, emit });
   const overKeys = tableAggregate({ ...fold, store: options.store });

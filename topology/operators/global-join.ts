@@ -13,13 +13,13 @@ import { type LatestJoinOptions, latestJoinProcessor } from './latest-join.ts';
 export function globalJoin<K, V, G, T, O>(
   table: GlobalKTable<G, T>,
   keyOf: (record: StreamRecord<K, V>) => NoInfer<G> | null,
-  joiner: (value: V, row: T, key: K) => O,
+  joiner: (value: V, row: NoInfer<T>, key: K) => O,
   options: LatestJoinOptions & { readonly join: 'inner' },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, O>>;
 export function globalJoin<K, V, G, T, O>(
   table: GlobalKTable<G, T>,
   keyOf: (record: StreamRecord<K, V>) => NoInfer<G> | null,
-  joiner: (value: V, row: T | null, key: K) => O,
+  joiner: (value: V, row: NoInfer<T> | null, key: K) => O,
   options: LatestJoinOptions & { readonly join: 'left' },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, O>>;
 export function globalJoin<K, V, G, T, O>(

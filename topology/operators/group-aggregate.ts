@@ -3,7 +3,7 @@ import type { AnyRecord } from '../record.ts';
 import type { MemoryKeyValueStore } from '../state/memory-store.ts';
 import { keepTime, type RecordTime } from '../time/record-time.ts';
 import type { GroupChange } from './regroup.ts';
-import { isAbsent, type NewNode } from './table-node.ts';
+import { isAbsent, type NewNode, queryRow } from './table-node.ts';
 
 /** How a group changes with its rows. Each gets the accumulator as it stands. */
 export interface GroupFold {
@@ -33,6 +33,7 @@ export function groupAggregateNode(fold: GroupFold, store: string): NewNode {
       emits: 'updates',
       ordered: !fold.commutative,
       store: { name: store, kind: 'key-value' },
+      query: queryRow,
     },
     create: (context) => new GroupAggregate(fold, context, store),
   };

@@ -20,12 +20,12 @@ const TABLE = 1;
  */
 export function latestJoin<K, V, T, O>(
   table: KTable<NoInfer<K>, T>,
-  joiner: (value: V, row: T, key: K) => O,
+  joiner: (value: V, row: NoInfer<T>, key: K) => O,
   options: LatestJoinOptions & { readonly join: 'inner' },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, O>>;
 export function latestJoin<K, V, T, O>(
   table: KTable<NoInfer<K>, T>,
-  joiner: (value: V, row: T | null, key: K) => O,
+  joiner: (value: V, row: NoInfer<T> | null, key: K) => O,
   options: LatestJoinOptions & { readonly join: 'left' },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, O>>;
 export function latestJoin<K, V, T, O>(

@@ -1,5 +1,5 @@
 /** What the operators of tables share: how a node is made, and the rows that one may keep. */
-import type { CreateProcessor, NodeContext, NodeSpec } from '../dsl/node.ts';
+import type { CreateProcessor, NodeContext, NodeSpec, QueriedRow } from '../dsl/node.ts';
 import type { AnyRecord } from '../record.ts';
 import type { MemoryKeyValueStore } from '../state/memory-store.ts';
 
@@ -27,13 +27,18 @@ export function materializer(context: NodeContext, name: string | undefined): (r
   };
 }
 
+/** Reads a row that begins with timestamp and value. */
+export function queryRow([timestamp, value]: readonly [number, unknown, ...unknown[]]): QueriedRow {
+  return { timestamp, value };
+}
+
 /** The description of a table that may have a store. */
 export function tableSpec(kind: string, { store }: MaterializedOptions): NodeSpec {
   return {
     kind,
     table: true,
     emits: 'updates',
-    ...(store === undefined ? {} : { store: { name: store, kind: 'key-value' } }),
+    ...(store === undefined ? {} : { store: { name: store, kind: 'key-value' }, query: queryRow }),
   };
 }
 

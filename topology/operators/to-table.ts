@@ -25,6 +25,7 @@ export function toTable<K, V>(options: {
       table: true,
       emits: 'updates',
       store: { name: options.store, kind: 'key-value' },
+      query: ([timestamp, , value]: Row) => (value === null ? undefined : { timestamp, value }),
     },
     create: (context, emit) => {
       const store = context.store<MemoryKeyValueStore<K, Row>>(options.store);

@@ -12,6 +12,7 @@ import type { GroupMembership, KafkaAdmin, KafkaClient, KafkaReader } from './ka
 import { LedgerReader } from './ledger-reader.ts';
 import type { ReplayFeed } from './replay-feed.ts';
 import { updateRoster } from './roster.ts';
+import { queryTable, type ReadOnlyTable } from './read-only-table.ts';
 import { type InputProgress, inputProgress, isDrained } from './run-progress.ts';
 import { type RunnerContext, type RuntimeOptions, SlotRunner } from './slot-runner.ts';
 import { type StageStats, stageStats } from './stage-stats.ts';
@@ -60,6 +61,11 @@ export interface StreamApp {
    * no clock moves any more. Takes a moment. Live, where clocks move by themselves, that is never for good.
    */
   settled(): Promise<boolean>;
+  /**
+   * The rows of a store of tables, of those partitions that this process has now; read-only. TopologyError SLC_TOPOLOGY_NO_STORE for a store that is none
+   * of this topology's, or holds no table.
+   */
+  table(store: string): ReadOnlyTable;
   /** Commits what is processed, leaves the group. At most a few seconds while the broker answers. */
   stop(): Promise<void>;
 }
@@ -295,6 +301,12 @@ class RunningApp implements StreamApp {
       await this.#clock.sleep(context.options.minCommitIntervalMs, this.#abort.signal);
     }
     return (await drained()) && this.stats().commits === commits && runners.length === this.#runners.size;
+  }
+
+  table(store: string): ReadOnlyTable {
+    return queryTable(this.#config.topology, store, () => {
+      return [...this.#runners.values()].flatMap(({ slot }) => slot?.tasks ?? []);
+    });
   }
 
   async stop(): Promise<void> {

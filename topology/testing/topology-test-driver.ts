@@ -15,6 +15,7 @@ import type { TimePolicyName } from '../time/time-policy.ts';
 import { isTimeHeader, TIME_HEADER, watermarkOf } from '../time/time-header.ts';
 import type { Topic } from '../topic.ts';
 import { Slot } from '../runtime/slot.ts';
+import { queryTable, type ReadOnlyTable } from '../runtime/read-only-table.ts';
 import type { Task, TaskCounts } from '../runtime/task.ts';
 import { deadLetterTopicOf, lateTopicOf } from '../runtime/task-output.ts';
 import { endsByTopic, makeSlotParts, numberedNames, wire, type Wiring, writtenPartitions } from '../runtime/wiring.ts';
@@ -212,6 +213,11 @@ export class TopologyTestDriver {
       if (store !== undefined) return store;
     }
     throw new TopologyError('SLC_TOPOLOGY_NO_STORE', `no task of partition ${partition} has a store ${name}`);
+  }
+
+  /** The rows of a store of tables, as StreamApp.table() gives them. */
+  rows(store: string): ReadOnlyTable {
+    return queryTable(this.topology, store, () => [...this.#slots.values()].flatMap(({ slot }) => slot.tasks));
   }
 
   /** What a restore of a store would find: per partition the last value per changelog key, decoded; keys in latin1. */

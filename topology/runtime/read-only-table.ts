@@ -1,0 +1,54 @@
+/** Interactive queries: the rows of a store of tables, read in process. */
+import type { QueriedRow } from '../dsl/node.ts';
+import type { Topology } from '../dsl/topology.ts';
+import { TopologyError } from '../errors.ts';
+import { MemoryKeyValueStore } from '../state/memory-store.ts';
+import type { Task } from './task.ts';
+
+/**
+ * The rows as they stand, the changes since the last commit included: a crash may take those back, to make them again. Rows of partitions that another
+ * process has are absent.
+ */
+export interface ReadOnlyTable {
+  /** The row of a key; undefined when there is none here. */
+  get(key: unknown): QueriedRow | undefined;
+  /** All rows here, in no order. */
+  entries(): IterableIterator<[key: unknown, row: QueriedRow]>;
+}
+
+/** The rows of the store `name` in the tasks that there are when they are asked for. */
+export function queryTable(topology: Topology, name: string, tasks: () => readonly Task[]): ReadOnlyTable {
+  const nodes = topology.subTopologies.flatMap((sub) => sub.nodes);
+  const spec = nodes.find((node) => node.spec.store?.name === name)?.spec;
+  const read = spec?.query as ((row: unknown) => QueriedRow | undefined) | undefined;
+  if (read === undefined || spec?.store?.kind !== 'key-value') {
+    const tables = nodes.flatMap(({ spec: each }) =>
+      each.query !== undefined && each.store?.kind === 'key-value' ? [each.store.name] : [],
+    );
+    throw new TopologyError('SLC_TOPOLOGY_NO_STORE', `there is no store ${name} that holds a table`, {
+      hint: `tables are in: ${tables.join(', ') || 'no store'}`,
+    });
+  }
+  const stores = (): MemoryKeyValueStore<unknown, unknown>[] =>
+    tasks().flatMap((task) => {
+      const store = task.stores.get(name);
+      return store instanceof MemoryKeyValueStore ? [store] : [];
+    });
+  return {
+    get: (key) => {
+      for (const store of stores()) {
+        const row = store.get(key);
+        if (row !== undefined) return read(row);
+      }
+      return undefined;
+    },
+    *entries() {
+      for (const store of stores()) {
+        for (const [key, row] of store.entries()) {
+          const found = read(row);
+          if (found !== undefined) yield [key, found];
+        }
+      }
+    },
+  };
+}
