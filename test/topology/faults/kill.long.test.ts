@@ -10,6 +10,6 @@ describe('two workers of which one is killed again and again', { timeout: 30 * 6
   test('0 duplicates, 0 missing, read by this driver and by the Java consumer', async (t) => {
     const run = new FaultRun('kill', brokers, 200_000);
     t.after(() => run.close());
-    await killRun(run, { kills: 60, perSecond: 1_500 });
+    await killRun(run, { kills: 30, perSecond: 3_000 });
   });
 });
