@@ -9,7 +9,8 @@ export type OutputKind = 'counts' | 'enriched';
 const POLL_MS = 200;
 const READ_MS = 120_000;
 
-interface Output {
+/** What an engine has written. */
+export interface Output {
   readonly rows: number;
   readonly checksum: string;
 }
