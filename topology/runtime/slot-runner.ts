@@ -83,7 +83,9 @@ export class SlotRunner implements PromiseListener {
   #producer: KafkaProducer | undefined;
   #graceful = false;
   #woken: (() => void) | undefined;
+  /** When the last commit began, and when it ended: nothing is processed in between. */
   #lastCommit = 0;
+  #lastCommitEnd = 0;
   #attempt = 0;
   /** Next offset to read per repartition topic, as committed; what is before it nobody needs. */
   readonly #trimmable = new Map<string, bigint>();
@@ -279,9 +281,10 @@ export class SlotRunner implements PromiseListener {
 
   #isCommitDue(slot: Slot): boolean {
     const { commitIntervalMs, minCommitIntervalMs, maxBatchRecords } = this.#context.options;
-    const since = this.#context.clock.now() - this.#lastCommit;
-    if (slot.processed >= maxBatchRecords || since >= commitIntervalMs) return true;
-    return !slot.hasRecords && since >= minCommitIntervalMs;
+    const now = this.#context.clock.now();
+    // From its end: where a commit takes as long as the interval, each would hold one slice of records only.
+    if (slot.processed >= maxBatchRecords || now - this.#lastCommitEnd >= commitIntervalMs) return true;
+    return !slot.hasRecords && now - this.#lastCommit >= minCommitIntervalMs;
   }
 
   /** False when there was nothing to say. */
@@ -290,11 +293,15 @@ export class SlotRunner implements PromiseListener {
     if (!(await this.#drained(slot))) return false;
     const plan = slot.takeCommit();
     const producer = this.#producer;
-    if (plan === undefined || producer === undefined) return false;
+    if (plan === undefined || producer === undefined) {
+      this.#lastCommitEnd = this.#lastCommit;
+      return false;
+    }
     await producer.begin();
     await this.#send(producer, plan);
     await producer.commit();
-    this.commitMs.observe(this.#context.clock.now() - this.#lastCommit);
+    this.#lastCommitEnd = this.#context.clock.now();
+    this.commitMs.observe(this.#lastCommitEnd - this.#lastCommit);
     for (const { topic, offset } of plan.offsets) {
       if (this.#context.wiring.repartitions.has(topic)) this.#trimmable.set(topic, offset);
     }
