@@ -37,8 +37,8 @@ export class ClusterConnection {
       drop(opened);
       throw error;
     } finally {
-      // A request on a cluster that was disconnected meanwhile connects it again.
-      if (this.#closed) drop(opened);
+      // A request on a cluster that was disconnected meanwhile, by `close` or by another request's error, connects it again.
+      if (this.#closed || this.#cluster !== opened) drop(opened);
     }
   }
 
