@@ -77,7 +77,7 @@ async function onServers({ long, keep, filters, signal }: Options): Promise<Coun
     const counts = addCounts(
       { passed: 0, failed: servers.failures.length, skipped: 0 },
       await runTests(files.it, { ...one, concurrency: 2, timeoutMs: IT_TIMEOUT_MS }),
-      await runTests(files.e2e, { ...one, timeoutMs: E2E_TIMEOUT_MS }),
+      await runTests(files.e2e, { ...one, concurrency: 2, timeoutMs: E2E_TIMEOUT_MS }),
       await runTests(files.long, { ...one, timeoutMs: LONG_TIMEOUT_MS }),
     );
     failed = counts.failed > 0;
