@@ -1,6 +1,5 @@
 /** `npm run clean`: removes the data of this clone. */
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { diskUsed } from '../../dev/supervisor/disk-used.ts';
 import { removeContainers } from '../../dev/supervisor/docker.ts';
@@ -9,6 +8,7 @@ import { COMPOSE_FILE, partSpecs, RUN_DIRS } from '../../dev/supervisor/local-ru
 import { readRunFile } from '../../dev/supervisor/run-file.ts';
 import { lockHolder } from '../../dev/supervisor/starter-lock.ts';
 import { removeRun } from '../../dev/supervisor/supervise.ts';
+import { confirmed } from '../confirmed.ts';
 
 export const help = `sluice clean [--yes]
   Removes data and logs of the local parts (.sluice, and volumes of --docker), after asking. --yes: without. Downloads stay. Not while it runs.`;
@@ -37,15 +37,4 @@ export async function run(args: string[]): Promise<number> {
   }
   console.log(`removed ${used}`);
   return 0;
-}
-
-/** Without a terminal there is nobody to ask: that is a no. */
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(question)).trim());
-  } finally {
-    terminal.close();
-  }
 }

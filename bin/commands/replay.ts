@@ -1,7 +1,6 @@
 /** `sluice replay`: a batch is a replay of topics through the same stages, beside live. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { type Logger, pino } from 'pino';
 import {
@@ -22,6 +21,7 @@ import {
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { findInstallation } from '../../dev/inspect/installation.ts';
 import { shopStages } from '../../processors/index.ts';
+import { confirmed } from '../confirmed.ts';
 import { required, topicLimits } from '../environment.ts';
 import { dropReplay, topicsOfReplay, writtenTopics } from '../replay/drop.ts';
 import { requestOf } from '../replay/options.ts';
@@ -130,17 +130,6 @@ async function drop(context: Context, id: string, isSure: boolean): Promise<numb
   await dropReplay({ ...context, plan });
   console.log(`replay ${id} is gone: ${topics.length} topics, its tables and files`);
   return 0;
-}
-
-/** Without a terminal there is nobody to ask: that is a no. */
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(question)).trim());
-  } finally {
-    terminal.close();
-  }
 }
 
 async function replay(
