@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Counts, formatCounts, runTests, testFiles } from '../../dev/tests/run-tests.ts';
+import { addCounts, type Counts, formatCounts, runTests, testFiles } from '../../dev/tests/run-tests.ts';
 
 export const help = `sluice check
   Types, type-aware lint, format, generated files, and all tests that need no server.`;
@@ -27,14 +27,20 @@ export async function run(args: string[]): Promise<number> {
 /** Checks count as tests: one each. */
 export async function check(signal?: AbortSignal): Promise<Counts> {
   const results = await Promise.all(CHECKS.map(([name, command, rest]) => runCheck(name, command, rest, signal)));
-  const failed = results.filter((ok) => !ok).length;
+  const broken = CHECKS.filter((_, i) => results[i] !== true).map(([name]) => `✖ ${name}`);
   const tests = await runTests(await testFiles(root, 'unit'), {
     root,
     concurrency: 2,
     timeoutMs: FILE_TIMEOUT_MS,
     ...(signal === undefined ? {} : { signal }),
   });
-  return { passed: tests.passed + results.length - failed, failed: tests.failed + failed, skipped: tests.skipped };
+  const checks = {
+    passed: results.length - broken.length,
+    failed: broken.length,
+    skipped: 0,
+    failures: broken,
+  };
+  return addCounts(checks, tests);
 }
 
 async function runCheck(

@@ -71,11 +71,12 @@ async function onServers({ long, keep, filters, signal }: Options): Promise<Coun
   // A run that breaks off keeps its logs as one that fails does.
   let failed = true;
   try {
-    for (const { message } of servers.failures) process.stdout.write(`✖ ${message}\n`);
+    const broken = servers.failures.map(({ message }) => `✖ ${message}`);
+    for (const line of broken) process.stdout.write(`${line}\n`);
     const env = { ...servers.env, ...(keep && { SLUICE_TEST_KEEP: '1' }) };
     const one = { root, env, signal, concurrency: 1 };
     const counts = addCounts(
-      { passed: 0, failed: servers.failures.length, skipped: 0 },
+      { passed: 0, failed: broken.length, skipped: 0, failures: broken },
       await runTests(files.it, { ...one, concurrency: 2, timeoutMs: IT_TIMEOUT_MS }),
       await runTests(files.e2e, { ...one, concurrency: 2, timeoutMs: E2E_TIMEOUT_MS }),
       await runTests(files.long, { ...one, timeoutMs: LONG_TIMEOUT_MS }),

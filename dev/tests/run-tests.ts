@@ -1,13 +1,16 @@
 /** Runs test files by node:test and counts what came out. */
 import { glob } from 'node:fs/promises';
-import { join } from 'node:path';
-import { run } from 'node:test';
+import { join, relative } from 'node:path';
+import { type EventData, run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { inspect } from 'node:util';
 
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Which tests failed and why, to be told again at the end: what stands above is often cut off. */
+  readonly failures: readonly string[];
 }
 
 /** unit: no server; it: real servers; e2e: everything at once; long: what takes many minutes. */
@@ -21,9 +24,12 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Per file: one that hangs is ended and counts as failed. */
   readonly timeoutMs: number;
+  /** Where the report goes; otherwise standard output. */
+  readonly report?: NodeJS.WritableStream;
 }
 
-export const NO_TESTS: Counts = { passed: 0, failed: 0, skipped: 0 };
+export const NO_TESTS: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
+const FAILURE_CHARACTERS = 6_000;
 const KIND = /\.(it|e2e|long)\.test\.ts$/;
 /** What a person may tell tests. */
 const KNOBS = new Set(['SLUICE_SEED', 'SLUICE_TEST_KEEP', 'SLUICE_TEST_LOG', 'SLUICE_TEST_LONG']);
@@ -42,6 +48,7 @@ export async function testFiles(root: string, kind: TestKind, filters: readonly 
 export async function runTests(files: readonly string[], options: RunOptions): Promise<Counts> {
   if (files.length === 0 || options.signal?.aborted === true) return NO_TESTS;
   const counts = { passed: 0, failed: 0, skipped: 0 };
+  const failures: string[] = [];
   const empty: string[] = [];
   const stream = run({
     files: [...files],
@@ -63,17 +70,28 @@ export async function runTests(files: readonly string[], options: RunOptions): P
     // A suite fails with its tests: only a failure of its own counts.
     const cause = (event.details.error as { failureType?: string }).failureType;
     if (event.details.type === 'suite' && cause === 'subtestsFailed') return;
-    if (event.todo === undefined) counts.failed++;
-    else counts.skipped++;
+    if (event.todo !== undefined) {
+      counts.skipped++;
+      return;
+    }
+    counts.failed++;
+    failures.push(failureText(event, options.root));
   });
   await new Promise<void>((resolve, reject) => {
     const report = stream.compose(new spec());
     report.on('error', reject);
-    report.pipe(process.stdout, { end: false });
+    report.pipe(options.report ?? process.stdout, { end: false });
     report.on('end', resolve);
   });
-  for (const file of empty) process.stdout.write(`✖ ${file} has no tests\n`);
-  return { ...counts, failed: counts.failed + empty.length };
+  failures.push(...empty.map((file) => `✖ ${file} has no tests`));
+  return { ...counts, failed: counts.failed + empty.length, failures };
+}
+
+function failureText(event: EventData.TestFail, root: string): string {
+  const { cause } = event.details.error;
+  const place = event.file === undefined ? '' : `${relative(root, event.file)}:${event.line ?? 0} `;
+  const text = inspect(cause instanceof Error ? cause : event.details.error);
+  return `✖ ${place}${event.name}\n${text.slice(0, FAILURE_CHARACTERS)}`;
 }
 
 /**
@@ -94,8 +112,10 @@ export function addCounts(...all: readonly Counts[]): Counts {
     passed: all.reduce((sum, { passed }) => sum + passed, 0),
     failed: all.reduce((sum, { failed }) => sum + failed, 0),
     skipped: all.reduce((sum, { skipped }) => sum + skipped, 0),
+    failures: all.flatMap(({ failures }) => failures),
   };
 }
 
-export const formatCounts = ({ passed, failed, skipped }: Counts): string =>
-  `${passed} passed, ${failed} failed, ${skipped} skipped`;
+/** Failures first, the line with the numbers last. */
+export const formatCounts = ({ passed, failed, skipped, failures }: Counts): string =>
+  [...failures, `${passed} passed, ${failed} failed, ${skipped} skipped`].join('\n\n');
