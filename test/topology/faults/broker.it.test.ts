@@ -41,6 +41,7 @@ describe('a broker', { timeout: 300_000 }, () => {
     /** The last line of its log, once it has ended by itself. */
     async function lastWord(run: FaultRun, worker: Worker): Promise<{ code?: string; hint?: string; level?: number }> {
       await run.until('the application to end by itself', 60_000, () => !worker.runs);
+      await worker.exited;
       const lines = worker.log.trim().split('\n');
       const fatal = lines.map((line) => JSON.parse(line) as { code?: string; hint?: string; level?: number });
       assert.equal(fatal.filter(({ level }) => level === 60).length, 1, worker.log);

@@ -51,7 +51,8 @@ export class Worker {
       if (process.env['SLUICE_TEST_LOG'] !== undefined) process.stderr.write(text);
     });
     this.exited = new Promise((resolve) => {
-      this.child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+      // Not 'exit': its last words may still be in the pipe then.
+      this.child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
     });
     this.child.on('message', (message: { type: string; slots?: number[]; commits?: number; restored?: number }) => {
       if (message.type === 'ready') this.ready = true;
