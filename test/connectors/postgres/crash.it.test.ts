@@ -12,7 +12,7 @@ const COUNT = 8_000;
 const PER_MS = 1.5;
 const child = new URL('crash-child.ts', import.meta.url);
 
-test('kill -9 of two owners of the same partitions', { timeout: 120_000 }, async (t) => {
+test('kill -9 of two owners of the same partitions', { timeout: 240_000 }, async (t) => {
   const database = await makeDatabase();
   const sink = makeSink(database);
   await sink.open();
@@ -45,7 +45,7 @@ test('kill -9 of two owners of the same partitions', { timeout: 120_000 }, async
   const owners = [await begin(), await begin()];
   let kills = 0;
   let cut = 0;
-  while ((Date.now() - start) * PER_MS < COUNT || kills < 6) {
+  while ((Date.now() - start) * PER_MS < COUNT || kills < 6 || cut === 0) {
     await new Promise((resolve) => setTimeout(resolve, next.int(50, 500)));
     if (next.chance(0.5)) {
       const ended = await database.query(
@@ -60,7 +60,7 @@ test('kill -9 of two owners of the same partitions', { timeout: 120_000 }, async
     owners.push(await begin());
   }
   if (owners[0] !== undefined) await kill(owners[0]);
-  const deadline = Date.now() + 40_000;
+  const deadline = Date.now() + 120_000;
   for (;;) {
     const ends = [...(await positions(database, 'crash')).values()];
     if (ends.length === PARTITIONS && ends.every((end) => end === COUNT)) break;
@@ -73,5 +73,4 @@ test('kill -9 of two owners of the same partitions', { timeout: 120_000 }, async
     'select sum(epoch)::integer as claims from sluice.sink_offsets',
   );
   console.log(`# ${kills} kills, ${cut} connections ended, ${sum?.claims} claims, ${written} row writes`);
-  assert.ok(kills >= 6 && cut > 0);
 });
