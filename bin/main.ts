@@ -17,6 +17,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
     clean: () => import('./commands/clean.ts'),
     check: () => import('./commands/check.ts'),
     test: () => import('./commands/test.ts'),
+    chaos: () => import('./commands/chaos.ts'),
     registry: () => import('./commands/registry.ts'),
     sources: () => import('./commands/sources.ts'),
     run: () => import('./commands/run.ts'),

@@ -282,7 +282,7 @@ export class FaultRun {
     for (const partition of open) reader.seek({ topic, partition }, 'earliest');
     const cursor = new RecordCursor();
     const values: V[] = [];
-    const end = Date.now() + 30_000;
+    let end = Date.now() + 30_000;
     try {
       while (open.size > 0) {
         assert.ok(Date.now() < end, `${topic} cannot be read to its end`);
@@ -292,6 +292,7 @@ export class FaultRun {
             while (cursor.next()) values.push(JSON.parse(cursor.valueBytes()?.toString() ?? 'null') as V);
           }
           if (nextOffset >= endOffset) open.delete(partition);
+          end = Date.now() + 30_000;
         }
       }
     } finally {
