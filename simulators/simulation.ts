@@ -4,13 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from './backoff.ts';
 import { ChangeSender } from './change-sender.ts';
 import { CollectorClient } from './collector-client.ts';
-import { SimulatorError } from './failure.ts';
 import { Generator } from './generator.ts';
+import { historyPlan, historyTotals } from './history.ts';
 import { Manifest } from './manifest.ts';
-import { AFTER_END_MS, boundedPlan, CHANGES_PER_SECOND, endOf, EVENTS_PER_SECOND, livePlan, Pacer, type Plan, startOf, turnsFor } from './plan.ts'; // prettier-ignore
+import { AFTER_END_MS, boundedPlan, CHANGES_PER_SECOND, endOf, EVENTS_PER_SECOND, livePlan, Pacer, type Plan, turnsFor } from './plan.ts'; // prettier-ignore
 import { Random } from './random.ts';
 import { clockStatement, ShopDatabase } from './shop-database.ts';
 import { openWorld } from './shop-world.ts';
+import { nextLife } from './next-life.ts';
 import { type SimState, StateFile } from './state.ts';
 import type { NextIds, World } from './world.ts';
 
@@ -18,8 +19,10 @@ export interface SimulationOptions {
   readonly seed: string;
   /** Bounded: as many seconds' worth of traffic. Undefined: live, until the signal is given. */
   readonly seconds: number | undefined;
-  /** Live mode: times the default traffic. */
+  /** Live: times the default traffic. */
   readonly rate: number;
+  /** Live: before it, so many ms of back-dated traffic that end when the first life begins. Undefined: none. */
+  readonly history: number | undefined;
   /** First event time of a bounded run, ms; else as late as it can be. */
   readonly start: number | undefined;
   /** Folder of manifest and state. */
@@ -73,11 +76,12 @@ export class Simulation {
     this.#state = nextLife(this.#file.read(), options, Date.now());
     this.#shop = new ShopDatabase({ url: options.mysqlUrl, log });
     const bounded = seconds !== undefined;
+    const saysClock = bounded || options.history !== undefined;
     this.#manifest = new Manifest(join(dir, 'manifest.ndjson'), bounded ? undefined : LIVE_MANIFEST_BYTES);
     this.#collector = new CollectorClient({
       url: options.collectorUrl,
       key: options.collectorKey,
-      saysClock: bounded,
+      saysClock,
       log,
       onArrived: (event) => {
         this.#manifest.event(event);
@@ -87,7 +91,7 @@ export class Simulation {
     });
     this.#changes = new ChangeSender({
       shop: this.#shop,
-      saysClock: bounded,
+      saysClock,
       onArrived: (change) => {
         this.#manifest.change(change);
         this.#state = { ...this.#state, changes: this.#state.changes + 1 };
@@ -104,11 +108,11 @@ export class Simulation {
 
   /** Schema, seed and clock; waits until MySQL is there. Capture may begin after this. */
   async prepare(): Promise<void> {
-    const { seed, seconds } = this.#options;
+    const { seed, seconds, history } = this.#options;
     const { start, base, next, life } = this.#state;
     await this.#shop.prepare();
     if (this.#stop.signal.aborted) return;
-    const clock = seconds === undefined ? null : base;
+    const clock = seconds === undefined && history === undefined ? null : base;
     const world = await openWorld(this.#shop, new Random(seed, life, 'seed'), start, clock, next);
     if (this.#stop.signal.aborted) return;
     this.#world = world;
@@ -168,12 +172,27 @@ export class Simulation {
 
   #plan(): { plan: Plan; events: number; changes: number } {
     const { seconds, rate } = this.#options;
-    if (seconds === undefined) return { plan: livePlan(rate), events: Infinity, changes: Infinity };
-    const { start, base } = this.#state;
+    const { start, base, history } = this.#state;
+    if (seconds === undefined) {
+      const plan = history === undefined ? livePlan(rate) : this.#historyPlan(start + history);
+      return { plan, events: Infinity, changes: Infinity };
+    }
     const events = Math.max(0, seconds * EVENTS_PER_SECOND - this.#state.events);
     const changes = Math.max(0, seconds * CHANGES_PER_SECOND - this.#state.changes);
     const end = Math.max(base, endOf(seconds, start));
     return { plan: boundedPlan(base, end, turnsFor(events, changes)), events, changes };
+  }
+
+  #historyPlan(end: number): Plan {
+    const { base, events, changes } = this.#state;
+    const all = historyTotals(end - this.#state.start);
+    // A life that begins in the live part has nothing left.
+    const isOver = base >= end;
+    const left = {
+      events: isOver ? 0 : Math.max(0, all.events - events),
+      changes: isOver ? 0 : Math.max(0, all.changes - changes),
+    };
+    return historyPlan(Math.min(base, end), end, left, this.#options.rate);
   }
 
   /** The receivers are slower than the plan. */
@@ -227,30 +246,4 @@ export class Simulation {
 
 function ahead({ user, item, purchase }: NextIds, by: number): NextIds {
   return { user: user + by, item: item + by, purchase: purchase + by };
-}
-
-/** An interrupted bounded run goes on where it may not have been yet; anything else begins anew, with ids that are free. */
-function nextLife(
-  last: SimState | undefined,
-  { seconds, start: asked, log }: Pick<SimulationOptions, 'seconds' | 'start' | 'log'>,
-  wall: number,
-): SimState {
-  const life = (last?.life ?? -1) + 1;
-  if (last !== undefined && seconds !== undefined && last.seconds === seconds && !last.done) return { ...last, life };
-  const next = last?.next ?? { user: 1, item: 1, purchase: 1 };
-  const start = seconds === undefined ? wall : (asked ?? startOf(seconds, wall));
-  if (seconds !== undefined && endOf(seconds, start) + AFTER_END_MS > wall) {
-    throw new SimulatorError(
-      'SLC_CONFIG_SIMULATOR_START',
-      `${seconds} s of traffic from ${new Date(start).toISOString()} on would pass the wall clock`,
-      'set SLUICE_SIM_START earlier, or leave it unset',
-    );
-  }
-  if (last !== undefined && seconds !== undefined && start < last.base) {
-    log.warn(
-      { start: new Date(start).toISOString(), reached: new Date(last.base).toISOString() },
-      'event time begins before what an earlier run has reached: most of it is late (npm run clean begins anew)',
-    );
-  }
-  return { version: 1, seconds: seconds ?? null, start, life, base: start, next, events: 0, changes: 0, done: false };
 }

@@ -8,7 +8,9 @@ export interface SimState {
   readonly version: 1;
   /** Seconds of a bounded run; null in live mode. */
   readonly seconds: number | null;
-  /** First event time of a bounded run, ms. */
+  /** Length of the history before live traffic, ms; none when it is not there. */
+  readonly history?: number;
+  /** First event time of a bounded run or of the history, ms. */
   readonly start: number;
   /** Number of starts so far: each has other random numbers. */
   readonly life: number;

@@ -4,11 +4,13 @@ import { pino } from 'pino';
 import { ConfigError } from '#topology';
 import { Simulation, type SimulationOptions, SimulatorError } from '../../simulators/index.ts';
 import { required } from '../environment.ts';
+import { historyMs } from '../history-option.ts';
 
-export const help = `sluice simulate [--seconds N] [--rate X] [--seed S] [--prepare]
+export const help = `sluice simulate [--seconds N] [--rate X] [--history D] [--seed S] [--prepare]
   Sends events to the collector (SLUICE_COLLECTOR) and changes to MySQL (SLUICE_MYSQL): 10 events and 1 change a second on average, until SIGTERM.
   --seconds N  bounded: N * 1,000 events and N * 100 changes, event time 1 h per 2 s, up to an hour ago (SLUICE_SIM_START: first event time, ms)
   --rate X     times the default traffic
+  --history D  before it, back-dated traffic of so long (30d, 12h): 10,000 events and 1,000 changes a day, as fast as they are taken
   --seed S     the same seed sends the same (SLUICE_SIM_SEED)
   --prepare    only makes and seeds the shop, before capture begins
   Manifest and state are in SLUICE_SIM_DIR. Key for the collector: SLUICE_COLLECTOR_KEY, else the first of SLUICE_COLLECTOR_KEYS, else dev.`;
@@ -62,6 +64,7 @@ function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOp
     options: {
       seconds: { type: 'string' },
       rate: { type: 'string' },
+      history: { type: 'string' },
       seed: { type: 'string', default: process.env['SLUICE_SIM_SEED'] ?? '1' },
       prepare: { type: 'boolean', default: false },
     },
@@ -69,11 +72,14 @@ function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOp
   const seconds = positive('--seconds', values.seconds);
   const rate = positive('--rate', values.rate);
   if (seconds !== undefined && !Number.isInteger(seconds)) throw badOption('--seconds must be a whole number');
+  if (seconds !== undefined && values.history !== undefined)
+    throw badOption('--history is before live traffic: not with --seconds');
   if (seconds !== undefined && rate !== undefined) throw badOption('--rate is for live traffic: not with --seconds');
   const options: SimulationOptions = {
     seed: values.seed,
     seconds,
     rate: rate ?? 1,
+    history: values.history === undefined ? undefined : historyMs(values.history),
     start: positive('SLUICE_SIM_START', process.env['SLUICE_SIM_START']),
     dir: process.env['SLUICE_SIM_DIR'] ?? '.sluice/simulators',
     collectorUrl: required('SLUICE_COLLECTOR'),

@@ -24,17 +24,20 @@ import { lastLines, logSize } from '../../dev/supervisor/log-rotation.ts';
 import type { Addresses } from '../../dev/supervisor/parts.ts';
 import type { RoleSpec } from '../../dev/supervisor/roles.ts';
 import { supervise, type Work } from '../../dev/supervisor/supervise.ts';
+import { historyMs } from '../history-option.ts';
 import { workerCount } from '../workers/worker-count.ts';
 
-export const help = `sluice start [--seconds N] [--rate X] [--seed N] [--workers N] [--no-simulator] [--docker]
+export const help = `sluice start [--seconds N] [--rate X] [--history D] [--seed N] [--workers N] [--no-simulator] [--docker]
   Starts the local parts that have no address in the environment or .env, then sources, stages, sinks and the simulator. Ctrl-C ends all.
   --seconds N: on data of its own, N seconds of dense traffic; then verifies every table; exit code 0 only if all is right.
+  --history D: before live traffic, back-dated traffic of so long, on fresh data: 30d are 300,000 events and 30,000 changes.
   --rate X: X times the traffic. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.
   --workers N: the stages in N processes.`;
 
 const OPTIONS = {
   seconds: { type: 'string' },
   rate: { type: 'string' },
+  history: { type: 'string' },
   seed: { type: 'string' },
   workers: { type: 'string' },
   'no-simulator': { type: 'boolean', default: false },
@@ -47,8 +50,10 @@ type Environment = Readonly<Record<string, string>>;
 
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
-  const simulatorArgs = (['seconds', 'rate', 'seed'] as const).flatMap((name) => numberArgs(name, values[name]));
   const bounded = values.seconds !== undefined;
+  const history = values.history === undefined ? [] : historyArgs(values.history, values);
+  const numbers = (['seconds', 'rate', 'seed'] as const).flatMap((name) => numberArgs(name, values[name]));
+  const simulatorArgs = [...numbers, ...history];
   if (bounded && values['no-simulator'])
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds is a run of the simulator: not with --no-simulator');
   if (bounded && values.rate !== undefined)
@@ -75,6 +80,8 @@ export async function run(args: string[]): Promise<number> {
     },
     environment: async (addresses, ports) => ({
       ...(await environment(dir, bounded, addresses, ports['collector']?.['http'])),
+      // The simulator says what time it is: that of its history, then the wall clock's.
+      ...(values.history !== undefined && { SLUICE_CLOCK: 'sender' }),
       ...(await captureEnvironment(bounded, ports['capture']?.['http'])),
     }),
     async prepare(address, signal, print) {
@@ -86,6 +93,16 @@ export async function run(args: string[]): Promise<number> {
     beside: tellFirstRow,
     work: bounded ? boundedWork : undefined,
   });
+}
+
+function historyArgs(text: string, other: { readonly seconds?: string; readonly 'no-simulator': boolean }): string[] {
+  historyMs(text);
+  const beside = other.seconds !== undefined ? '--seconds' : other['no-simulator'] ? '--no-simulator' : undefined;
+  if (beside === undefined) return ['--history', text];
+  throw new ConfigError(
+    'SLC_CONFIG_OPTION',
+    `--history comes before live traffic of the simulator: not with ${beside}`,
+  );
 }
 
 const NUMBERS = {

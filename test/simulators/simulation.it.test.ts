@@ -3,14 +3,20 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import type { ManifestLine } from '../../simulators/manifest.ts';
+import { historyTotals } from '../../simulators/history.ts';
 import { AFTER_END_MS, endOf, startOf } from '../../simulators/plan.ts';
-import { Simulation, type SimulationOptions } from '../../simulators/simulation.ts';
+import {
+  Simulation,
+  type SimulationOptions,
+  type SimulationResult,
+  type SimulationStats,
+} from '../../simulators/simulation.ts';
 import { type Fate, startStubCollector, type StubCollector } from './stub-collector.ts';
 
 const MYSQL = required('SLUICE_TEST_MYSQL');
@@ -46,6 +52,7 @@ interface Bench {
   readonly database: string;
   readonly stub: StubCollector;
   simulation(more?: Partial<SimulationOptions>): Simulation;
+  /** Empty before the first arrival. */
   manifest(): ManifestLine[];
   rows(sql: string): Promise<RowDataPacket[]>;
 }
@@ -62,6 +69,7 @@ async function bench(fate: (request: number) => Fate = () => 'taken'): Promise<B
     seed: 'it',
     seconds: SECONDS,
     rate: 1,
+    history: undefined,
     start: START,
     dir,
     collectorUrl: stub.url,
@@ -75,7 +83,7 @@ async function bench(fate: (request: number) => Fate = () => 'taken'): Promise<B
     stub,
     simulation: (more = {}) => new Simulation({ ...options, ...more }),
     manifest: () =>
-      readFileSync(join(dir, 'manifest.ndjson'), 'utf8')
+      (existsSync(join(dir, 'manifest.ndjson')) ? readFileSync(join(dir, 'manifest.ndjson'), 'utf8') : '')
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as ManifestLine),
@@ -231,6 +239,37 @@ test('MySQL that does not answer does not keep the simulator from stopping', asy
     await admin.query('UNLOCK TABLES');
   }
   assert.ok(Date.now() - from < 10_000, 'it waited for the statement'); // 15 s is the limit of a statement
+});
+
+test('a history, stopped in the middle: back-dated up to the first start, then live, and every clock holds what it promises', async () => {
+  const one = await bench();
+  const history = 24 * HOUR;
+  const totals = historyTotals(history);
+  const begin = async (until: (stats: SimulationStats) => boolean): Promise<SimulationResult> => {
+    const stop = new AbortController();
+    const simulation = one.simulation({ seconds: undefined, history, rate: 30, signal: stop.signal });
+    await simulation.prepare();
+    if (one.manifest().length === 0) await watch(one);
+    const running = simulation.run();
+    while (!until(simulation.stats())) await new Promise((resolve) => setTimeout(resolve, 5));
+    stop.abort();
+    return await running;
+  };
+  const from = Date.now();
+  const half = await begin(({ events }) => events > totals.events / 4);
+  assert.ok(half.events < totals.events);
+  const end = Date.now();
+  const before = one.manifest();
+  await begin(({ events, changes }) => events > totals.events + 300 && changes > totals.changes + 10);
+  const valid = (lines: ManifestLine[]): number[] => lines.filter(({ flag }) => flag === 'valid').map(({ at }) => at);
+  const all = valid(one.manifest());
+  // Events come a little after they happened.
+  assert.ok(Math.min(...valid(before)) >= from - history - HOUR / 60 && Math.max(...valid(before)) < from);
+  assert.ok(all.filter((at) => at < from).length >= 0.9 * (totals.events + totals.changes));
+  assert.ok(all.filter((at) => at > end).length > 200, 'live');
+  assert.ok(Number(await clockIn(one)) > end, 'it says its clock when it is live, too');
+  await checkChanges(one);
+  checkEvents(one);
 });
 
 test('live: wall-clock times, no sender clock, until the signal', async () => {
