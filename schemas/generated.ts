@@ -242,11 +242,15 @@ export interface GoldMonthlyPurchaseSummary {
   readonly windowStart: number;
   /** exclusive; ms since the epoch */
   readonly windowEnd: number;
+  /** who bought */
   readonly userId: number;
+  /** of the items, 'unknown' where it was not known */
   readonly category: string;
+  /** purchases */
   readonly orders: number;
+  /** sum of their quantities */
   readonly units: number;
-  /** unscaled, 2 digits after the point */
+  /** sum of quantity x unit price, in the shop's currency; unscaled, 2 digits after the point */
   readonly revenue: bigint;
 }
 
@@ -256,7 +260,9 @@ export interface GoldPageviewsByChannel {
   readonly windowStart: number;
   /** exclusive; ms since the epoch */
   readonly windowEnd: number;
+  /** direct, search, social, email, ads, referral or other */
   readonly channel: string;
+  /** views of items, each event once */
   readonly views: number;
 }
 
@@ -266,7 +272,9 @@ export interface GoldRegistrationsHourly {
   readonly windowStart: number;
   /** exclusive; ms since the epoch */
   readonly windowEnd: number;
+  /** ISO 3166 alpha-2, upper case, or 'unknown' */
   readonly country: string;
+  /** registrations, each event once */
   readonly registrations: number;
 }
 
@@ -276,11 +284,15 @@ export interface GoldSalesPerf24h {
   readonly windowStart: number;
   /** exclusive; ms since the epoch */
   readonly windowEnd: number;
+  /** of the items, 'unknown' where it was not known */
   readonly category: string;
+  /** of the buyers, ISO 3166 alpha-2, or 'unknown' */
   readonly country: string;
+  /** purchases */
   readonly orders: number;
+  /** sum of their quantities */
   readonly units: number;
-  /** unscaled, 2 digits after the point */
+  /** sum of quantity x unit price, in the shop's currency; unscaled, 2 digits after the point */
   readonly revenue: bigint;
   /** revenue / orders, rounded half up; unscaled, 2 digits after the point */
   readonly averageOrderValue: bigint;
@@ -298,56 +310,73 @@ export interface GoldTopSellingItems {
   readonly rankedBy: string;
   /** from 1 */
   readonly rank: number;
+  /** the item in this place */
   readonly itemId: number;
   /** as of the last purchase of the window */
   readonly title: string | null;
   /** as of the last purchase of the window */
   readonly category: string;
+  /** purchases of the item in the window */
   readonly orders: number;
+  /** sum of their quantities */
   readonly units: number;
-  /** unscaled, 2 digits after the point */
+  /** sum of quantity x unit price, in the shop's currency; unscaled, 2 digits after the point */
   readonly revenue: bigint;
 }
 
 /** An item as of now; key = item id as text. */
 export interface SilverItems {
+  /** id in the shop */
   readonly itemId: number;
+  /** as the shop writes it */
   readonly title: string;
   /** lower case, 'unknown' where the shop has none */
   readonly category: string;
-  /** unscaled, 2 digits after the point */
+  /** of one unit, in the shop's currency; unscaled, 2 digits after the point */
   readonly price: bigint;
+  /** is for sale */
   readonly active: boolean;
-  /** ms since the epoch */
+  /** when it came into the shop; ms since the epoch */
   readonly createdAt: number;
-  /** ms since the epoch */
+  /** event time of the change that made this version; ms since the epoch */
   readonly updatedAt: number;
 }
 
 /** A view of an item with the item as it was then; key = item id as text. */
 export interface SilverPageviewsByItems {
+  /** given by the app; the same event sent again has the same */
   readonly eventId: string;
+  /** the item that was viewed */
   readonly itemId: number;
+  /** as of the view; null where the item was not known then */
   readonly title: string | null;
+  /** as of the view, 'unknown' where the item was not known then */
   readonly category: string;
   /** normalised: direct, search, social, email, ads, referral, other */
   readonly channel: string;
+  /** who viewed it, when signed in */
   readonly userId: number | null;
+  /** of the device */
   readonly anonymousId: string;
-  /** ms since the epoch */
+  /** event time; ms since the epoch */
   readonly occurredAt: number;
 }
 
 /** A purchase with its item and its user as they were at its event time; key = purchase id as text. */
 export interface SilverPurchasesEnriched {
+  /** id in the shop */
   readonly purchaseId: number;
+  /** who bought */
   readonly userId: number;
+  /** what was bought */
   readonly itemId: number;
+  /** units */
   readonly quantity: number;
-  /** unscaled, 2 digits after the point */
+  /** in the shop's currency; unscaled, 2 digits after the point */
   readonly unitPrice: bigint;
   /** quantity x unit price; unscaled, 2 digits after the point */
   readonly revenue: bigint;
+  /** as of the purchase; null where the item was not known then */
   readonly title: string | null;
   /** 'unknown' where the item was not known then */
   readonly category: string;
@@ -355,23 +384,25 @@ export interface SilverPurchasesEnriched {
   readonly country: string;
   /** '18-24' ... '65+', 'unknown' */
   readonly ageBand: string;
-  /** ms since the epoch */
+  /** event time; ms since the epoch */
   readonly purchasedAt: number;
 }
 
 /** A user as of now; key = user id as text. */
 export interface SilverUsers {
+  /** id in the shop */
   readonly userId: number;
   /** lower case */
   readonly email: string | null;
+  /** trimmed; null for nothing */
   readonly name: string | null;
   /** ISO 3166 alpha-2, upper case */
   readonly country: string | null;
-  /** days since the epoch */
+  /** null when not given; days since the epoch */
   readonly birthDate: number | null;
-  /** ms since the epoch */
+  /** when the user came; ms since the epoch */
   readonly createdAt: number;
-  /** ms since the epoch */
+  /** event time of the change that made this version; ms since the epoch */
   readonly updatedAt: number;
 }
 
@@ -414,13 +445,13 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'bronze.shop.purchases-key': {"type":"record","name":"Key","namespace":"bronze.shop.purchases","fields":[{"name":"id","type":"long"}]},
   'bronze.shop.users': {"type":"record","name":"Envelope","namespace":"bronze.shop.users","doc":"Debezium's change envelope of table shop.users: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"id","type":"long"},{"name":"email","type":["null","string"],"default":null},{"name":"full_name","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"default":null},{"name":"birth_date","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
   'bronze.shop.users-key': {"type":"record","name":"Key","namespace":"bronze.shop.users","fields":[{"name":"id","type":"long"}]},
-  'gold.monthly_purchase_summary': {"type":"record","name":"MonthlyPurchaseSummary","namespace":"gold","doc":"Purchases of a calendar month in the shop's time zone, per user and category.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"userId","type":"long"},{"name":"category","type":"string"},{"name":"orders","type":"long"},{"name":"units","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2}}]},
-  'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string"},{"name":"views","type":"long"}]},
-  'gold.registrations_hourly': {"type":"record","name":"RegistrationsHourly","namespace":"gold","doc":"Registrations per hour, every 15 minutes, per country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"country","type":"string"},{"name":"registrations","type":"long"}]},
-  'gold.sales_perf_24h': {"type":"record","name":"SalesPerf24h","namespace":"gold","doc":"Sales of the 24 hours before windowEnd, every hour, per category and country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"category","type":"string"},{"name":"country","type":"string"},{"name":"orders","type":"long"},{"name":"units","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2}},{"name":"averageOrderValue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue / orders, rounded half up"}]},
-  'gold.top_selling_items': {"type":"record","name":"TopSellingItems","namespace":"gold","doc":"The ten items that sold best in an hour or a day, by revenue and by units.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"period","type":"string","doc":"'hour', or 'day' in the shop's time zone"},{"name":"rankedBy","type":"string","doc":"'revenue' or 'units'; ties by item id"},{"name":"rank","type":"int","doc":"from 1"},{"name":"itemId","type":"long"},{"name":"title","type":["null","string"],"doc":"as of the last purchase of the window","default":null},{"name":"category","type":"string","doc":"as of the last purchase of the window"},{"name":"orders","type":"long"},{"name":"units","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2}}]},
-  'silver.items': {"type":"record","name":"Items","namespace":"silver","doc":"An item as of now; key = item id as text.","fields":[{"name":"itemId","type":"long"},{"name":"title","type":"string"},{"name":"category","type":"string","doc":"lower case, 'unknown' where the shop has none"},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},{"name":"active","type":"boolean"},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
-  'silver.pageviews_by_items': {"type":"record","name":"PageviewsByItems","namespace":"silver","doc":"A view of an item with the item as it was then; key = item id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"itemId","type":"long"},{"name":"title","type":["null","string"],"default":null},{"name":"category","type":"string"},{"name":"channel","type":"string","doc":"normalised: direct, search, social, email, ads, referral, other"},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
-  'silver.purchases_enriched': {"type":"record","name":"PurchasesEnriched","namespace":"silver","doc":"A purchase with its item and its user as they were at its event time; key = purchase id as text.","fields":[{"name":"purchaseId","type":"long"},{"name":"userId","type":"long"},{"name":"itemId","type":"long"},{"name":"quantity","type":"int"},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":14,"scale":2},"doc":"quantity x unit price"},{"name":"title","type":["null","string"],"default":null},{"name":"category","type":"string","doc":"'unknown' where the item was not known then"},{"name":"country","type":"string","doc":"'unknown' where the user was not known then"},{"name":"ageBand","type":"string","doc":"'18-24' ... '65+', 'unknown'"},{"name":"purchasedAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
-  'silver.users': {"type":"record","name":"Users","namespace":"silver","doc":"A user as of now; key = user id as text.","fields":[{"name":"userId","type":"long"},{"name":"email","type":["null","string"],"doc":"lower case","default":null},{"name":"name","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"doc":"ISO 3166 alpha-2, upper case","default":null},{"name":"birthDate","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"}}]},
+  'gold.monthly_purchase_summary': {"type":"record","name":"MonthlyPurchaseSummary","namespace":"gold","doc":"Purchases of a calendar month in the shop's time zone, per user and category.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"userId","type":"long","doc":"who bought"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
+  'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"direct, search, social, email, ads, referral or other"},{"name":"views","type":"long","doc":"views of items, each event once"}]},
+  'gold.registrations_hourly': {"type":"record","name":"RegistrationsHourly","namespace":"gold","doc":"Registrations per hour, every 15 minutes, per country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"country","type":"string","doc":"ISO 3166 alpha-2, upper case, or 'unknown'"},{"name":"registrations","type":"long","doc":"registrations, each event once"}]},
+  'gold.sales_perf_24h': {"type":"record","name":"SalesPerf24h","namespace":"gold","doc":"Sales of the 24 hours before windowEnd, every hour, per category and country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"country","type":"string","doc":"of the buyers, ISO 3166 alpha-2, or 'unknown'"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"},{"name":"averageOrderValue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue / orders, rounded half up"}]},
+  'gold.top_selling_items': {"type":"record","name":"TopSellingItems","namespace":"gold","doc":"The ten items that sold best in an hour or a day, by revenue and by units.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"period","type":"string","doc":"'hour', or 'day' in the shop's time zone"},{"name":"rankedBy","type":"string","doc":"'revenue' or 'units'; ties by item id"},{"name":"rank","type":"int","doc":"from 1"},{"name":"itemId","type":"long","doc":"the item in this place"},{"name":"title","type":["null","string"],"doc":"as of the last purchase of the window","default":null},{"name":"category","type":"string","doc":"as of the last purchase of the window"},{"name":"orders","type":"long","doc":"purchases of the item in the window"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
+  'silver.items': {"type":"record","name":"Items","namespace":"silver","doc":"An item as of now; key = item id as text.","fields":[{"name":"itemId","type":"long","doc":"id in the shop"},{"name":"title","type":"string","doc":"as the shop writes it"},{"name":"category","type":"string","doc":"lower case, 'unknown' where the shop has none"},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2},"doc":"of one unit, in the shop's currency"},{"name":"active","type":"boolean","doc":"is for sale"},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when it came into the shop"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},
+  'silver.pageviews_by_items': {"type":"record","name":"PageviewsByItems","namespace":"silver","doc":"A view of an item with the item as it was then; key = item id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"given by the app; the same event sent again has the same"},{"name":"itemId","type":"long","doc":"the item that was viewed"},{"name":"title","type":["null","string"],"doc":"as of the view; null where the item was not known then","default":null},{"name":"category","type":"string","doc":"as of the view, 'unknown' where the item was not known then"},{"name":"channel","type":"string","doc":"normalised: direct, search, social, email, ads, referral, other"},{"name":"userId","type":["null","long"],"doc":"who viewed it, when signed in","default":null},{"name":"anonymousId","type":"string","doc":"of the device"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"}]},
+  'silver.purchases_enriched': {"type":"record","name":"PurchasesEnriched","namespace":"silver","doc":"A purchase with its item and its user as they were at its event time; key = purchase id as text.","fields":[{"name":"purchaseId","type":"long","doc":"id in the shop"},{"name":"userId","type":"long","doc":"who bought"},{"name":"itemId","type":"long","doc":"what was bought"},{"name":"quantity","type":"int","doc":"units"},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2},"doc":"in the shop's currency"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":14,"scale":2},"doc":"quantity x unit price"},{"name":"title","type":["null","string"],"doc":"as of the purchase; null where the item was not known then","default":null},{"name":"category","type":"string","doc":"'unknown' where the item was not known then"},{"name":"country","type":"string","doc":"'unknown' where the user was not known then"},{"name":"ageBand","type":"string","doc":"'18-24' ... '65+', 'unknown'"},{"name":"purchasedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"}]},
+  'silver.users': {"type":"record","name":"Users","namespace":"silver","doc":"A user as of now; key = user id as text.","fields":[{"name":"userId","type":"long","doc":"id in the shop"},{"name":"email","type":["null","string"],"doc":"lower case","default":null},{"name":"name","type":["null","string"],"doc":"trimmed; null for nothing","default":null},{"name":"country","type":["null","string"],"doc":"ISO 3166 alpha-2, upper case","default":null},{"name":"birthDate","type":["null",{"type":"int","logicalType":"date"}],"doc":"null when not given","default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the user came"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},
 };

@@ -3,6 +3,18 @@ export { type Clock, systemClock } from './clock.ts';
 export { type RejectedRecord, type Sink, type SinkPartition, type SinkRecord, SinkRecordError } from './connector.ts';
 export { describeText, toMermaid } from './dsl/describe.ts';
 export { cogroup, CogroupedStream } from './dsl/cogroup.ts';
+export {
+  atLeast,
+  between,
+  type Check,
+  contract,
+  type Contract,
+  type ContractParts,
+  matches,
+  notNull,
+  oneOf,
+  rule,
+} from './dsl/contract.ts';
 export { GlobalKTable } from './dsl/global-table.ts';
 export { type GroupFoldOptions, type GroupOptions, KGroupedTable } from './dsl/grouped-table.ts';
 export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './dsl/kstream.ts';
@@ -41,6 +53,7 @@ export type { Logger } from './logger.ts';
 export { aggregate, type AggregateOptions, type FoldOptions } from './operators/aggregate.ts';
 export type { Aggregated, AggregationOptions, Groupable, ValueIn } from './operators/aggregation.ts';
 export { asOfJoin, type AsOfJoinOptions } from './operators/as-of-join.ts';
+export { checked } from './operators/checked.ts';
 export { count } from './operators/count.ts';
 export { dedupe, type DedupeOptions } from './operators/dedupe.ts';
 export { flatMapValues } from './operators/flat-map-values.ts';

@@ -1,11 +1,17 @@
 import { mergeMap } from 'rxjs';
 import {
   aggregate,
+  atLeast,
+  between,
   calendarDay,
+  checked,
+  contract,
   type Duration,
   keyBy,
   type KStream,
   mapValues,
+  oneOf,
+  rule,
   stage,
   topN,
   tumbling,
@@ -19,11 +25,47 @@ import { SHOP_TIME_ZONE } from './time-zone.ts';
 import { windowName } from './window-name.ts';
 
 const KEPT = 10;
+const HOUR = 3_600_000;
 const RANKINGS = ['revenue', 'units'] as const;
 const PERIODS = {
   hour: (grace: Duration): Windows => tumbling({ size: '1h', grace }),
   day: (grace: Duration): Windows => calendarDay({ timeZone: SHOP_TIME_ZONE, grace }),
 } as const;
+
+/** What gold.top_selling_items promises. */
+export const topSellingItemsContract = contract(topics.gold.topSellingItems, {
+  grain: "one row per full hour or calendar day in the shop's time zone, ranking and place in it; final",
+  key: 'windowStart|period|rankedBy|rank',
+  freshness: '10m',
+  since: 'window end',
+  checks: [
+    rule('the window is of its period', ({ windowStart, windowEnd, period }) =>
+      period === 'hour'
+        ? windowEnd - windowStart === HOUR
+        : windowEnd - windowStart >= 23 * HOUR && windowEnd - windowStart <= 25 * HOUR,
+    ),
+    oneOf('period', Object.keys(PERIODS)),
+    oneOf('rankedBy', RANKINGS),
+    between('rank', 1, KEPT),
+    atLeast('itemId', 1),
+    atLeast('orders', 1),
+    rule('units are not fewer than orders', (row) => row.units >= row.orders),
+    atLeast('revenue', 0n),
+  ],
+  example: {
+    windowStart: Date.UTC(2026, 4, 17, 10),
+    windowEnd: Date.UTC(2026, 4, 17, 11),
+    period: 'hour',
+    rankedBy: 'revenue',
+    rank: 1,
+    itemId: 3,
+    title: 'Quiet Lamp No. 3',
+    category: 'home',
+    orders: 3,
+    units: 4,
+    revenue: 14_970n,
+  },
+});
 
 /** The sales of an item, with what it was called at its last purchase. */
 interface ItemSales extends Sales {
@@ -41,7 +83,10 @@ export const topSellingItems = stage('gold.top_selling_items', (s) => {
   const sold = s
     .stream(topics.silver.purchasesEnriched)
     .pipe(keyBy((r) => String(r.value.itemId), { name: 'purchases-by-sold-item' }));
-  ranked(sold, 'hour').merge(ranked(sold, 'day')).to(topics.gold.topSellingItems);
+  ranked(sold, 'hour')
+    .merge(ranked(sold, 'day'))
+    .pipe(checked(topSellingItemsContract))
+    .to(topics.gold.topSellingItems);
 });
 
 function ranked(

@@ -9,15 +9,24 @@ export function ageAt(birthDate: number, instant: number): number {
   return hadBirthday ? years : years - 1;
 }
 
+/** From that age on, youngest last. */
+const BANDS = [
+  [65, '65+'],
+  [55, '55-64'],
+  [45, '45-54'],
+  [35, '35-44'],
+  [25, '25-34'],
+  [18, '18-24'],
+] as const;
+const YOUNGEST = 'under-18';
+const UNKNOWN = 'unknown';
+
+/** What `ageBandAt` gives. */
+export const AGE_BANDS: readonly string[] = [...BANDS.map(([, band]) => band), YOUNGEST, UNKNOWN];
+
 /** The age band at an instant; 'unknown' without a birth date. */
 export function ageBandAt(birthDate: number | null | undefined, instant: number): string {
-  if (birthDate === null || birthDate === undefined) return 'unknown';
+  if (birthDate === null || birthDate === undefined) return UNKNOWN;
   const age = ageAt(birthDate, instant);
-  if (age < 18) return 'under-18';
-  if (age <= 24) return '18-24';
-  if (age <= 34) return '25-34';
-  if (age <= 44) return '35-44';
-  if (age <= 54) return '45-54';
-  if (age <= 64) return '55-64';
-  return '65+';
+  return BANDS.find(([least]) => age >= least)?.[1] ?? YOUNGEST;
 }

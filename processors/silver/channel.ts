@@ -8,7 +8,10 @@ const RULES: readonly (readonly [channel: string, words: readonly string[]])[] =
   ['referral', ['referr', 'partner']],
 ];
 
-/** One of direct, ads, search, social, email, referral, other. Nothing at all is direct. */
+/** What `channelOf` makes of them. */
+export const CHANNELS: readonly string[] = [...RULES.map(([channel]) => channel), 'other'];
+
+/** One of CHANNELS. Nothing at all is direct. */
 export function channelOf(written: string | null): string {
   const text = written?.trim().toLowerCase() ?? '';
   if (text === '') return 'direct';

@@ -1,5 +1,12 @@
 /** What silver does with text that people typed. */
 
+/** What `text` and `emailAddress` leave, for contracts. */
+export const FORM = {
+  country: /^[A-Z]{2}$/,
+  countryOrUnknown: /^([A-Z]{2}|unknown)$/,
+  lowerCase: /^[^\sA-Z]([^A-Z]*[^\sA-Z])?$/,
+} as const;
+
 /** Trimmed; null for nothing. */
 export function text(value: string | null): string | null {
   const trimmed = value?.trim() ?? '';
@@ -14,7 +21,7 @@ export function emailAddress(value: string | null): string | null {
 /** ISO 3166 alpha-2 in upper case; null for anything else. */
 export function countryCode(value: string | null): string | null {
   const code = value?.trim().toUpperCase() ?? '';
-  return /^[A-Z]{2}$/.test(code) ? code : null;
+  return FORM.country.test(code) ? code : null;
 }
 
 /** Trimmed and in lower case; 'unknown' for nothing. */

@@ -1,9 +1,31 @@
 import { filter } from 'rxjs';
-import { keyBy, mapValues, stage } from '#topology';
+import { atLeast, checked, contract, keyBy, mapValues, matches, stage } from '#topology';
 import type { BronzeShopUsersValue, SilverUsers } from '#schemas';
 import { topics } from '../topics.ts';
-import { countryCode, emailAddress, text } from './clean.ts';
+import { countryCode, emailAddress, FORM, text } from './clean.ts';
 import { type Change, isChange, rowOf } from './change.ts';
+
+/** What silver.users promises. */
+export const usersContract = contract(topics.silver.users, {
+  grain: 'one row per user of the shop; a tombstone when the user is deleted',
+  key: 'userId',
+  freshness: '3s',
+  since: 'event',
+  checks: [
+    atLeast('userId', 1),
+    matches('email', FORM.lowerCase, 'in lower case, without spaces around it'),
+    matches('country', FORM.country, 'a country code'),
+  ],
+  example: {
+    userId: 7,
+    email: 'ada.7@example.com',
+    name: 'Ada Lovelace',
+    country: 'GB',
+    birthDate: -12_804,
+    createdAt: Date.UTC(2026, 4, 1),
+    updatedAt: Date.UTC(2026, 4, 17),
+  },
+});
 
 /** silver.users: the shop's users, cleaned; one version per change, a tombstone per delete. Key: user id. */
 export const users = stage('silver.users', (s) => {
@@ -12,6 +34,7 @@ export const users = stage('silver.users', (s) => {
       filter((r) => isChange(r.value)),
       keyBy((r) => String(rowOf(r.value).id)),
       mapValues(cleaned),
+      checked(usersContract),
     )
     .to(topics.silver.users);
 });

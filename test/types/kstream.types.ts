@@ -1,6 +1,6 @@
 // Compiled by `npm run check`, never run: each @ts-expect-error line must be an error, everything else must compile without explicit generics.
 import { distinctUntilChanged, filter, map, mergeMap, pipe, tap } from 'rxjs';
-import { aggregate, asOfJoin, count, hopping, keyBy, type KStream, type KTable, mapValues, reduce, type Schema, session, sliding, stage, streamJoin, sum, topic, untilTimeLimit, untilWindowCloses, windowedBy, type WindowKey } from '#topology';
+import { aggregate, asOfJoin, atLeast, checked, contract, count, matches, hopping, keyBy, type KStream, type KTable, mapValues, reduce, type Schema, session, sliding, stage, streamJoin, sum, topic, untilTimeLimit, untilWindowCloses, windowedBy, type WindowKey } from '#topology';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<B>() {
@@ -105,4 +105,18 @@ export const types = stage('types', (s) => {
   b.pipe(pipe(filter((r) => r.value.units > 0), keyBy((r) => r.value.item)), tap((r) => r.value.price), distinctUntilChanged(), mergeMap((r) => [r, r]));
   // @ts-expect-error two streams of different values
   b.merge(s.stream(items));
+});
+
+const parts = { grain: 'g', key: 'k', freshness: '1s', since: 'event', example: { item: 'i', units: 1, price: 2n } } as const;
+export const promised = contract(buys, { ...parts, checks: [atLeast('units', 1), matches('item', /i/, 'an item')] });
+// @ts-expect-error a column that the rows do not have
+contract(buys, { ...parts, checks: [atLeast('unit', 1)] });
+// @ts-expect-error text is in no range
+contract(buys, { ...parts, checks: [atLeast('item', 1)] });
+// @ts-expect-error the example is no row of the topic
+contract(buys, { ...parts, checks: [], example: { item: 'i' } });
+export const guarded = stage('guarded', (s) => {
+  same<KStream<string, Buy>>()(s.stream(buys).pipe(checked(promised)), true);
+  // @ts-expect-error the contract of other rows
+  s.stream(items).pipe(checked(promised));
 });
