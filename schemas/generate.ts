@@ -1,5 +1,5 @@
 /**
- * Writes schemas/generated.ts from schemas/*.avsc: `node schemas/generate.ts`.
+ * Writes schemas/generated.ts from schemas/*.avsc: `npm run generate`. With --check it only says whether that is needed.
  *
  * One interface per record, named after the file (bronze.shop.users.avsc -> BronzeShopUsers) and, for a record within it, the file and
  * the record (BronzeShopUsersValue). Types as the serdes give them: decimal -> bigint (unscaled), timestamp-millis, date, long, int, float
@@ -10,7 +10,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What to type to bring schemas/generated.ts up to date. */
-export const GENERATE_COMMAND = 'node schemas/generate.ts';
+export const GENERATE_COMMAND = 'npm run generate';
 
 interface AvroField {
   readonly name: string;
@@ -177,5 +177,11 @@ export function readSchemaFiles(folder: string): Map<string, string> {
 }
 
 if (import.meta.main) {
-  writeFileSync(join(import.meta.dirname, 'generated.ts'), generate(readSchemaFiles(import.meta.dirname)));
+  const file = join(import.meta.dirname, 'generated.ts');
+  const text = generate(readSchemaFiles(import.meta.dirname));
+  if (!process.argv.includes('--check')) writeFileSync(file, text);
+  else if (text !== readFileSync(file, 'utf8')) {
+    process.stderr.write(`schemas/generated.ts is not what schemas/*.avsc say: ${GENERATE_COMMAND}\n`);
+    process.exitCode = 1;
+  }
 }

@@ -1,4 +1,4 @@
-// Written by `node schemas/generate.ts` from schemas/*.avsc. Do not edit.
+// Written by `npm run generate` from schemas/*.avsc. Do not edit.
 
 /** Something was put into a cart or taken out of it. */
 export interface BronzeAppCartEvents {
