@@ -4,8 +4,9 @@ import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { buildTopology, ConfigError, createKafkaClient, sinkDeadLetterTopicOf } from '#topology';
 import { schemas } from '#schemas';
-import { createAvroSerdes } from '../../connectors/avro/index.ts';
+import { createAvroSerdes, createAvroViewer } from '../../connectors/avro/index.ts';
 import { readLake } from '../../connectors/parquet/index.ts';
+import { ByteViewer } from '../../dev/inspect/show-bytes.ts';
 import { isRightLetters, reportLetters, verifyDeadLetters } from '../../dev/verify/dead-letters.ts';
 import type { LakeView } from '../../dev/verify/lake.ts';
 import { isRightPostHog, reportPostHog, verifyPostHog } from '../../dev/verify/posthog.ts';
@@ -27,7 +28,7 @@ export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--
   --posthog: a capture server's (sluice capture); then it must have exactly the events that bronze and gold demand.
   Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.
 sluice verify --replay NAME [--timeout S] [--dir FOLDER]
-  Compares what a replay has written with what live has, row by row; live may go on. Writes FOLDER/NAME/certificate.json
+  Compares what a replay has written with what live has, row by row; live may go on. Rows that differ are told by column. Writes FOLDER/NAME/certificate.json
   (.sluice/replays). Exit code 0 only if all that was compared is equal.`;
 
 const MIN_ROWS = 20;
@@ -118,7 +119,8 @@ async function certify(options: {
   readonly timeoutMs: number;
 }): Promise<number> {
   const { id, app, dir, timeoutMs } = options;
-  const brokers = findInstallation(process.env).kafka.split(',');
+  const { kafka, registry } = findInstallation(process.env);
+  const brokers = kafka.split(',');
   const logger = pino({ name: 'verify', level: process.env['SLUICE_LOG'] ?? 'warn' }, pino.destination(2));
   const client = createKafkaClient({ brokers, clientId: `${app}-verify`, logger });
   try {
@@ -126,6 +128,7 @@ async function certify(options: {
       client,
       live: buildTopology(shopStages, { app }),
       id,
+      viewer: new ByteViewer(registry === undefined ? undefined : createAvroViewer({ registryUrl: registry })),
       timeoutMs,
       progress: (text) => process.stderr.write(`verify: ${text}\n`),
     });

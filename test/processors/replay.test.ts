@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type ReplayRequest, SluiceError } from '#topology';
 import { random, type Random } from '#topology/testing';
+import { ByteViewer } from '../../dev/inspect/show-bytes.ts';
 import { type TopicVerdict, verifyReplay } from '../../dev/verify/replay/verify-replay.ts';
 import { DAY, makeDump, START } from '../oracles/synthetic.ts';
 import { LiveShop } from './live-shop.ts';
@@ -31,7 +32,8 @@ async function replay(shop: LiveShop, request: ReplayRequest, kills: number): Pr
 
 async function verified(shop: LiveShop, id: string): Promise<TopicVerdict[]> {
   const { client, topology: live } = shop;
-  return (await verifyReplay({ client, live, id, timeoutMs: 30_000, progress: () => undefined })).verdicts;
+  const viewer = new ByteViewer(undefined);
+  return (await verifyReplay({ client, live, id, viewer, timeoutMs: 30_000, progress: () => undefined })).verdicts;
 }
 
 const rowsOf = (verdicts: readonly TopicVerdict[]): number =>
@@ -160,6 +162,10 @@ describe('replay of the shop', () => {
       const [{ comparison }] = wrong as [TopicVerdict];
       assert.equal(comparison?.differing, 1);
       assert.equal(comparison.wrong[0]?.identity, `key ${changed}`);
+      assert.deepEqual(
+        comparison.wrong[0]?.columns?.map(({ column }) => column),
+        ['(timestamp)'],
+      );
     });
   });
 });

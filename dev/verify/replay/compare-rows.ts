@@ -1,5 +1,6 @@
 /** Rows of a replay against those of live: which must be equal is a matter of two bounds (docs/SEMANTICS.md, "A replay and live"). */
 import { createHash } from 'node:crypto';
+import type { DifferingColumn } from './differing-columns.ts';
 import type { OutputRow } from './output-rows.ts';
 
 /** What decides which rows are compared. Event times, ms. */
@@ -17,6 +18,8 @@ export interface WrongRow {
   /** `<partition>@<offset>`. */
   readonly live: string | undefined;
   readonly replay: string | undefined;
+  /** Of a row that differs, as far as both could be read again. */
+  readonly columns?: readonly DifferingColumn[];
 }
 
 /** What came of one topic. */
@@ -87,27 +90,41 @@ export function isEqual({ missing, extra, differing }: RowsComparison): boolean 
   return missing + extra + differing === 0;
 }
 
-/** A missing and an extra row of one identity are one row that differs. */
+/** A missing and an extra row of one identity are one row that differs: of several those of the same instant. */
 function pair(missing: readonly OutputRow[], extra: readonly OutputRow[]): { wrong: WrongRow[]; differing: number } {
-  const byIdentity = Map.groupBy(extra, (row) => row.identity);
-  const wrong: WrongRow[] = [];
-  let differing = 0;
-  for (const row of missing) {
-    const other = byIdentity.get(row.identity)?.pop();
-    if (other !== undefined) differing++;
-    if (wrong.length >= EXAMPLES) continue;
-    wrong.push({
-      what: other === undefined ? 'missing' : 'differs',
-      identity: row.identity,
-      live: row.at,
-      replay: other?.at,
-    });
+  const partners = partnersOf(missing, extra);
+  const left = new Set(extra).difference(new Set(partners.values()));
+  const wrong = [
+    ...missing.map((row): WrongRow => {
+      const other = partners.get(row);
+      const what = other === undefined ? 'missing' : 'differs';
+      return { what, identity: row.identity, live: row.at, replay: other?.at };
+    }),
+    ...[...left].map(({ identity, at }): WrongRow => ({ what: 'extra', identity, live: undefined, replay: at })),
+  ];
+  return { wrong: wrong.slice(0, EXAMPLES), differing: partners.size };
+}
+
+/** Those of one instant find each other first, then those that are left. */
+function partnersOf(missing: readonly OutputRow[], extra: readonly OutputRow[]): Map<OutputRow, OutputRow> {
+  const partners = new Map<OutputRow, OutputRow>();
+  const taken = new Set<OutputRow>();
+  for (const nameOf of [
+    ({ identity, earliest }: OutputRow): string => `${earliest} ${identity}`,
+    ({ identity }: OutputRow): string => identity,
+  ]) {
+    const byName = Map.groupBy(
+      extra.filter((row) => !taken.has(row)),
+      nameOf,
+    );
+    for (const row of missing) {
+      const other = partners.has(row) ? undefined : byName.get(nameOf(row))?.pop();
+      if (other === undefined) continue;
+      partners.set(row, other);
+      taken.add(other);
+    }
   }
-  for (const row of [...byIdentity.values()].flat()) {
-    if (wrong.length >= EXAMPLES) break;
-    wrong.push({ what: 'extra', identity: row.identity, live: undefined, replay: row.at });
-  }
-  return { wrong, differing };
+  return partners;
 }
 
 /** The sum of the rows' hashes: a set of rows has one, in whatever order they come. */

@@ -37,10 +37,15 @@ function bounds({ topic, kind, lower, upper }: TopicVerdict): string[] {
 
 function reasons({ topic, replayTopic, notCompared, comparison }: TopicVerdict): string[] {
   if (notCompared !== undefined) return ['', `${topic} was not compared: ${notCompared}`];
-  return (comparison?.wrong ?? []).map(({ what, identity, live, replay }) => {
+  return (comparison?.wrong ?? []).flatMap(({ what, identity, live, replay, columns = [] }) => {
     const places = [live && `${topic} ${live}`, replay && `${replayTopic} ${replay}`].filter(Boolean).join(', ');
-    return `${topic}: ${what} ${identity} (${places})`;
+    return [
+      `${topic}: ${what} ${identity} (${places})`,
+      ...columns.map((each) => `  ${each.column}: ${textOf(each.live)} -> ${textOf(each.replay)}`),
+    ];
   });
 }
+
+const textOf = (value: unknown): string => JSON.stringify(value) ?? 'none';
 
 const instant = (ms: number): string => (Number.isFinite(ms) ? new Date(ms).toISOString() : 'nothing');

@@ -13,8 +13,10 @@ import {
   SluiceError,
   type Topology,
 } from '#topology';
+import type { ByteViewer } from '../../inspect/show-bytes.ts';
 import { type FrozenRanges, readDeadLetters, readLate } from './aside-rows.ts';
 import { type Bounds, compareReplay, isEqual, type RowsComparison } from './compare-rows.ts';
+import { withColumns } from './differing-columns.ts';
 import { LiveState } from './live-state.ts';
 import { type OutputRows, readOutput } from './output-rows.ts';
 
@@ -23,6 +25,8 @@ export interface VerifyReplayOptions {
   readonly client: KafkaClient;
   readonly live: Topology;
   readonly id: string;
+  /** Decodes rows that differ, to tell their columns. */
+  readonly viewer: ByteViewer;
   /** For all of it, ms. */
   readonly timeoutMs: number;
   /** What it does or waits for, for people; called when that changes. */
@@ -138,7 +142,28 @@ class ReplayVerification {
     }
     await this.#state.follow();
     const isQuiet = before && (await this.#state.isQuiet());
-    return read.map(({ topic, kind, name, live, replay }) => this.#verdict(topic, kind, name, live, replay, isQuiet));
+    return await Promise.all(
+      read.map(({ topic, kind, name, live, replay }) =>
+        this.#explained(this.#verdict(topic, kind, name, live, replay, isQuiet)),
+      ),
+    );
+  }
+
+  /** With the columns of the rows that differ. */
+  async #explained(verdict: TopicVerdict): Promise<TopicVerdict> {
+    const { comparison, topic, replayTopic, kind } = verdict;
+    if (comparison === undefined || isEqual(comparison)) return verdict;
+    const { client, viewer } = this.#options;
+    const reading = { client, viewer, deadline: this.#deadline, withTime: kind === 'records' };
+    try {
+      const wrong = await withColumns(reading, comparison.wrong, { live: topic, replay: replayTopic });
+      return { ...verdict, comparison: { ...comparison, wrong } };
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      // That rows differ is known without the registry.
+      this.#options.progress(`the columns of ${topic} cannot be told: ${error.message} [${error.code}]`);
+      return verdict;
+    }
   }
 
   async #liveCaughtUp(): Promise<void> {

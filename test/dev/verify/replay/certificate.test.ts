@@ -7,6 +7,7 @@ import fastify from 'fastify';
 import type { ReplayPlan } from '#topology';
 import { certificateOf, codeVersion } from '../../../../dev/verify/replay/certificate.ts';
 import { compareReplay } from '../../../../dev/verify/replay/compare-rows.ts';
+import { differing } from '../../../../dev/verify/replay/differing-columns.ts';
 import type { OutputRow } from '../../../../dev/verify/replay/output-rows.ts';
 import type { TopicVerdict } from '../../../../dev/verify/replay/verify-replay.ts';
 
@@ -93,8 +94,12 @@ describe('the certificate of a replay', () => {
       { upper: 10, lower: 0 },
       'records',
     );
+    const [first] = comparison.wrong;
+    assert.ok(first !== undefined);
+    const columns = differing(new Map([['a', 1]]), new Map<string, unknown>([['b', null]]));
+    const explained = { ...comparison, wrong: [{ ...first, columns }] };
     const verdicts = [
-      verdict({ equal: false, upper: HOUR, lower: 0, comparison }),
+      verdict({ equal: false, upper: HOUR, lower: 0, comparison: explained }),
       verdict({ kind: 'late', notCompared: 'the first records of it are gone', upper: -Infinity, lower: Infinity }),
     ];
     const certificate = certificateOf(plan, verdicts, code, new Date(7 * HOUR));
@@ -132,6 +137,35 @@ describe('rows of a replay against live', () => {
     assert.deepEqual(counts(result), [1, 0, 0, 1, 0]);
     assert.deepEqual(result.wrong, [{ what: 'differs', identity: 'key a', live: '0@1', replay: '0@1' }]);
     assert.notEqual(result.liveHash, result.replayHash);
+  });
+
+  test('of several rows with one key those of one instant are a pair', () => {
+    const of = (at: number, value: string): OutputRow => ({ ...row('a', at, value), earliest: at });
+    const { wrong } = compareReplay([of(1, 'x'), of(2, 'y')], [of(1, 'X'), of(2, 'Y')], bounds, 'records');
+    assert.deepEqual(
+      wrong.map(({ live, replay }) => `${live} ${replay}`),
+      ['0@1 0@1', '0@2 0@2'],
+    );
+    const { wrong: moved } = compareReplay([of(1, 'x')], [of(3, 'X')], bounds, 'records');
+    assert.deepEqual([moved.length, moved[0]?.what], [1, 'differs']);
+  });
+
+  test('columns that differ: at most ten, long values cut, one that is missing', () => {
+    const live = new Map<string, unknown>([
+      ['same', { a: 1 }],
+      ['long', 'x'.repeat(1_000)],
+      ['gone', 1],
+    ]);
+    const replay = new Map<string, unknown>([
+      ['same', { a: 1 }],
+      ['long', 'y'],
+    ]);
+    assert.deepEqual(differing(live, replay), [
+      { column: 'long', live: `${'x'.repeat(200)}...`, replay: 'y' },
+      { column: 'gone', live: 1, replay: undefined },
+    ]);
+    const many = new Map(Array.from({ length: 30 }, (_, i) => [`c${i}`, i] as const));
+    assert.equal(differing(many, new Map()).length, 10);
   });
 
   test('hashes do not depend on the order', () => {
