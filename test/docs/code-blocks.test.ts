@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { allBlocks, type Block, blocksOf, documents, ROOT } from './code/blocks.ts';
-import { masked } from './code/output.ts';
+import { masked, missingLines } from './code/output.ts';
 import { checkCall, commandsIn, filled, sluiceCall } from './code/shell.ts';
 import { patched, Workspace } from './code/workspace.ts';
 
@@ -17,7 +17,7 @@ const inFile = (block: Block): boolean => block.kind === 'ts' || block.kind === 
 /** Throws when one of its commands cannot be. */
 async function checkShell({ at, text }: Pick<Block, 'at' | 'text'>): Promise<number> {
   const commands = commandsIn(filled(text, (name) => name.replaceAll(' ', '-')));
-  for (const words of commands) {
+  for (const { words } of commands) {
     try {
       const call = sluiceCall(words);
       if (call !== undefined) await checkCall(call);
@@ -158,7 +158,13 @@ describe('what is wrong in a document is found', () => {
   });
 
   test('commands are taken apart as a shell does', () => {
-    assert.deepEqual(commandsIn('a "b c"  # d\n\ne \'f\ng\' && h $(i (j) k)l; m \\\n n # o'), [
+    const commands = commandsIn('a "b c"  # d\n\ne \'f\ng\' && h $(i (j) k)l; m \\\n n # o');
+    assert.deepEqual(
+      commands.map(({ source }) => source),
+      ['a "b c"  # d', "e 'f\ng'", 'h $(i (j) k)l', 'm \\\n n # o'],
+    );
+    const words = commands.map((each) => each.words);
+    assert.deepEqual(words, [
       ['a', 'b c'],
       ['e', 'f\ng'],
       ['h', '$(i (j) k)l'],
@@ -189,5 +195,7 @@ describe('what is wrong in a document is found', () => {
   test('an output that has changed; numbers may differ', () => {
     assert.equal(masked('a  1,234 b\n'), masked('a 7 b'));
     assert.notEqual(masked('a 1 b'), masked('a 1 c'));
+    assert.deepEqual(missingLines('a 1\n...\nd', 'a 2\nb\nc\nd\n'), []);
+    assert.deepEqual(missingLines('a 1\nd\nb', 'a 2\nb\nd\n'), ['b']);
   });
 });

@@ -16,3 +16,17 @@ export function masked(text: string): string {
     .filter((line) => line !== '')
     .join('\n');
 }
+
+/** Lines of a document that are not in the output, in this order; `...` stands for any. */
+export function missingLines(documented: string, output: string): string[] {
+  const lines = masked(output).split('\n');
+  let at = 0;
+  return masked(documented)
+    .split('\n')
+    .filter((line) => {
+      if (line === '...') return false;
+      const found = lines.indexOf(line, at);
+      if (found >= 0) at = found + 1;
+      return found < 0;
+    });
+}

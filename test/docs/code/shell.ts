@@ -18,19 +18,27 @@ const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 /** The text with its placeholders filled. */
 export const filled = (text: string, fill: Fill): string => text.replace(PLACEHOLDER, (_, name: string) => fill(name));
 
-/** Commands of a block, each as its words. Knows quotes, `$(...)` as text, comments, and lines that go on within quotes or after a backslash. */
-export function commandsIn(text: string): string[][] {
-  const commands: string[][] = [];
+/** A command as its words, and as it stands there. */
+export interface Command {
+  readonly words: readonly string[];
+  readonly source: string;
+}
+
+/** Commands of a block. Knows quotes, `$(...)` as text, comments, and lines that go on within quotes or after a backslash. */
+export function commandsIn(text: string): Command[] {
+  const commands: Command[] = [];
+  let from = 0;
   let words: string[] = [];
   let word: string | undefined;
   const endWord = (): void => {
     if (word !== undefined) words.push(word);
     word = undefined;
   };
-  const endCommand = (): void => {
+  const endCommand = (end: number, next: number): void => {
     endWord();
-    if (words.length > 0) commands.push(words);
+    if (words.length > 0) commands.push({ words, source: text.slice(from, end).trim() });
     words = [];
+    from = next;
   };
   for (let i = 0; i < text.length; i++) {
     const c = text[i] ?? '';
@@ -42,12 +50,12 @@ export function commandsIn(text: string): string[][] {
     } else if (c === '\\' && text[i + 1] === '\n') i++;
     else if (c === '#' && word === undefined) i = (text.indexOf('\n', i) + 1 || text.length + 1) - 2;
     else if (c === '\n' || c === ';' || (c === '&' && text[i + 1] === '&')) {
-      endCommand();
+      endCommand(i, c === '&' ? i + 2 : i + 1);
       if (c === '&') i++;
     } else if (c === ' ') endWord();
     else word = (word ?? '') + c;
   }
-  endCommand();
+  endCommand(text.length, text.length);
   return commands;
 }
 
@@ -116,7 +124,7 @@ function checkCompose(words: readonly string[]): void {
   }
 }
 
-interface Command {
+interface CommandFile {
   readonly help: string;
   run(args: string[]): Promise<number>;
 }
@@ -125,7 +133,7 @@ interface Command {
 export async function checkCall([name = '', ...args]: readonly string[]): Promise<void> {
   const file = join(ROOT, 'bin', 'commands', `${name}.ts`);
   if (!/^[a-z]+$/.test(name) || !existsSync(file)) throw new Error(`there is no command ${name}`);
-  const command = (await import(file)) as Command;
+  const command = (await import(file)) as CommandFile;
   for (const arg of args) {
     const [option = ''] = /^--[^=]+/.exec(arg) ?? [];
     if (option === '' || option === '--help') continue;
@@ -136,7 +144,7 @@ export async function checkCall([name = '', ...args]: readonly string[]): Promis
 }
 
 /** An option that there cannot be comes after it, so that nothing runs: which of the two is unknown is what parseArgs says. */
-async function takes(command: Command, option: string): Promise<boolean> {
+async function takes(command: CommandFile, option: string): Promise<boolean> {
   try {
     await command.run([option, '--no-such-option']);
   } catch (error) {
