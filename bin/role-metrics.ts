@@ -70,6 +70,16 @@ export function stageMetrics(stats: AppStats | undefined): Metric[] {
         heldBackBy === null ? [] : [{ labels: { stage: name, writer: heldBackBy }, value: 1 }],
       ),
     },
+    {
+      name: 'sluice_state_bytes',
+      help: 'State, estimated: entries times the mean size of their changes.',
+      type: 'gauge',
+      samples: stages.flatMap(({ name, stores }) =>
+        stores.flatMap(({ store, bytes }) =>
+          bytes === null ? [] : [{ labels: { stage: name, store }, value: bytes }],
+        ),
+      ),
+    },
     one('sluice_slots', 'Slots (partition numbers) that this process holds.', 'gauge', stats.slots.length),
     one('sluice_commits_total', 'Transactions committed by the slots held now.', 'counter', stats.commits),
     one('sluice_restore_offsets', 'Changelog offsets to read before the slots run.', 'gauge', restoring.total),
@@ -103,6 +113,9 @@ export function sinkMetrics(sinks: readonly SinkStats[]): Metric[] {
   return [
     per('rows_total', 'Records written to the target.', 'counter', ({ rows }) => rows),
     per('lag_records', 'Offsets that the target does not hold yet.', 'gauge', ({ lagRecords }) => lagRecords),
+    per('lag_seconds', 'Age of the newest event time in the target; 0 when caught up.', 'gauge', (sink) => {
+      return sink.lagMs / 1_000;
+    }),
     per('partitions', 'Partitions that this process carries.', 'gauge', ({ partitions }) => partitions),
     per('waiting', '1 while the sink stands still.', 'gauge', ({ waitingFor }) => (waitingFor === undefined ? 0 : 1)),
   ];
@@ -128,6 +141,12 @@ export function sourceMetrics(stats: SourcesStats): Metric[] {
     ...(cdc === undefined ? [] : cdcMetrics(cdc)),
     ...(collector === undefined ? [] : collectorMetrics(collector)),
     {
+      name: 'sluice_hints_total',
+      help: 'Hints of how far event time has come, per partition.',
+      type: 'counter',
+      samples: sourcesOf(stats).map(({ name, hints }) => ({ labels: { writer: name }, value: hints })),
+    },
+    {
       name: 'sluice_source_waiting',
       help: '1 while the source stands still.',
       type: 'gauge',
@@ -140,9 +159,16 @@ export function sourceMetrics(stats: SourcesStats): Metric[] {
 }
 
 function cdcMetrics(cdc: MysqlCdcStats): Metric[] {
+  const { position } = cdc;
   return [
     one('sluice_cdc_records_total', 'Changes committed to Kafka, tombstones included.', 'counter', cdc.records),
     one('sluice_cdc_lag_seconds', 'Age of the newest change published; 0 when caught up.', 'gauge', cdc.lagMs / 1_000),
+    {
+      name: 'sluice_cdc_binlog_position_bytes',
+      help: 'Everything before it in the binlog is in Kafka.',
+      type: 'gauge',
+      samples: position === undefined ? [] : [{ labels: { file: position.file }, value: position.pos }],
+    },
     one('sluice_cdc_snapshot_done', '1 when the first snapshot is complete.', 'gauge', cdc.snapshotDone ? 1 : 0),
   ];
 }
@@ -167,10 +193,13 @@ function collectorMetrics(collector: HttpCollectorStats): Metric[] {
   ];
 }
 
-function sourcesOf({ cdc, collector }: SourcesStats): { name: string; waitingFor: string | undefined }[] {
+function sourcesOf({
+  cdc,
+  collector,
+}: SourcesStats): { name: string; waitingFor: string | undefined; hints: number }[] {
   return [
-    ...(cdc === undefined ? [] : [{ name: 'cdc.shop', waitingFor: cdc.waitingFor }]),
-    ...(collector === undefined ? [] : [{ name: 'collector', waitingFor: collector.waitingFor }]),
+    ...(cdc === undefined ? [] : [{ ...cdc, name: 'cdc.shop' }]),
+    ...(collector === undefined ? [] : [{ ...collector, name: 'collector' }]),
   ];
 }
 

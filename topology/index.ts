@@ -151,7 +151,8 @@ export {
 } from './runtime/sink-runner.ts';
 export type { SinkStage, SinkTopic } from './runtime/sink-stage.ts';
 export type { RuntimeOptions } from './runtime/slot-runner.ts';
-export type { StageStats } from './runtime/stage-stats.ts';
+export { type StageStats, sumOfStores } from './runtime/stage-stats.ts';
+export type { StoreSize } from './runtime/task.ts';
 export { DEFAULT_RUNTIME_OPTIONS, startStreamApp, type StreamApp, type StreamAppConfig } from './runtime/stream-app.ts';
 export { deadLetterTopicOf, lateTopicOf, SOURCE_HEADER_PREFIX } from './runtime/task-output.ts';
 export {

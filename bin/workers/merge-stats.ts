@@ -1,4 +1,4 @@
-import { type StageStats, type StreamApp, sumOfDurations } from '#topology';
+import { type StageStats, type StreamApp, sumOfDurations, sumOfStores } from '#topology';
 
 /** What one worker tells. */
 export type WorkerStats = ReturnType<StreamApp['stats']>;
@@ -39,6 +39,7 @@ function mergeStage(parts: readonly StageStats[]): StageStats {
     deadLetters: sum(parts, ({ deadLetters }) => deadLetters),
     dropped: sum(parts, ({ dropped }) => dropped),
     stateEntries: sum(parts, ({ stateEntries }) => stateEntries),
+    stores: sumOfStores(parts.flatMap(({ stores }) => stores)),
     watermark,
     lagMs: watermark === null || !Number.isFinite(newest) ? null : Math.max(0, newest - watermark),
     heldBackBy: least?.heldBackBy ?? null,

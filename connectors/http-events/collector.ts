@@ -125,7 +125,8 @@ class Collector implements HttpCollector {
   stats(): HttpCollectorStats {
     const { accepted, rejected } = this.#writer;
     const answered = Object.fromEntries(this.#answered);
-    return { accepted: Object.fromEntries(accepted), rejected, answered, waitingFor: this.#waitingFor };
+    const hints = this.#hints.written;
+    return { accepted: Object.fromEntries(accepted), rejected, hints, answered, waitingFor: this.#waitingFor };
   }
 
   async #start(): Promise<void> {

@@ -27,9 +27,15 @@ export class HintTeller {
   #saying: Promise<void> = Promise.resolve();
   #stopped = false;
   #last = Number.NEGATIVE_INFINITY;
+  #written = 0;
 
   constructor(options: HintTellerOptions) {
     this.#options = options;
+  }
+
+  /** Hints written. */
+  get written(): number {
+    return this.#written;
   }
 
   start(): void {
@@ -81,6 +87,7 @@ export class HintTeller {
     this.#producer ??= await kafka.producer();
     await this.#producer.send([{ topic: HINTS_TOPIC, partition: 0, batch }]);
     this.#last = reached;
+    this.#written += batch.count;
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -69,6 +69,8 @@ export interface HttpCollectorStats {
   readonly accepted: Readonly<Record<string, number>>;
   /** Events committed to dead-letter topics. */
   readonly rejected: number;
+  /** Hints written by this process. */
+  readonly hints: number;
   /** Requests answered, by status. */
   readonly answered: Readonly<Record<string, number>>;
   /** What it waits for, undefined while it runs. */

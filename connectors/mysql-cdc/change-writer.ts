@@ -39,6 +39,11 @@ export class ChangeWriter {
     return this.#offset;
   }
 
+  /** Committed to Kafka, with everything before it. */
+  get committed(): StoredOffset {
+    return this.#committed;
+  }
+
   /** The position has moved since the last commit, if only by changes of tables that are not captured. */
   get moved(): boolean {
     return this.#offset !== this.#committed;

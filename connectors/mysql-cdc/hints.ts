@@ -15,9 +15,15 @@ export interface HintWriterOptions {
 export class HintWriter {
   readonly #options: HintWriterOptions;
   #last = Number.NEGATIVE_INFINITY;
+  #written = 0;
 
   constructor(options: HintWriterOptions) {
     this.#options = options;
+  }
+
+  /** Hints written. */
+  get written(): number {
+    return this.#written;
   }
 
   /** `reached`: all changes up to this time, ms, are committed to Kafka. Writes one hint per partition when that moved. */
@@ -36,5 +42,6 @@ export class HintWriter {
     }
     await producer.send([{ topic: HINTS_TOPIC, partition: 0, batch }]);
     this.#last = m;
+    this.#written += batch.count;
   }
 }

@@ -20,7 +20,7 @@ import { Publisher } from './publisher.ts';
 import type { SchemaSubjects } from './registry.ts';
 import { describeServer } from './server.ts';
 import { runSnapshot } from './snapshot-run.ts';
-import { ChangeStream } from './stream.ts';
+import { ChangeStream, type StreamProgress } from './stream.ts';
 import { readTable } from './tables.ts';
 
 /** A Kafka transaction that is not finished after this is aborted by the broker, ms. */
@@ -49,8 +49,9 @@ export class Session {
     this.#options = options;
   }
 
-  get lagMs(): number {
-    return this.#stream?.progress.lagMs ?? 0;
+  /** undefined before the binlog is read. */
+  get progress(): StreamProgress | undefined {
+    return this.#stream?.progress;
   }
 
   /** Until the signal is given. Rejects with the first failure. */

@@ -60,6 +60,8 @@ class MysqlSource implements MysqlCdc {
   #running = false;
   #records = 0;
   #snapshotDone = false;
+  /** Of the sessions before this one. */
+  #hintsBefore = 0;
   #waitingFor: string | undefined;
 
   constructor(settings: Settings, subjects: SchemaSubjects, options: MysqlCdcOptions) {
@@ -90,10 +92,13 @@ class MysqlSource implements MysqlCdc {
   }
 
   stats(): MysqlCdcStats {
+    const progress = this.#session?.progress;
     return {
       records: this.#records,
       snapshotDone: this.#snapshotDone,
-      lagMs: this.#session?.lagMs ?? 0,
+      lagMs: progress?.lagMs ?? 0,
+      position: progress?.position,
+      hints: this.#hintsBefore + (progress?.hints ?? 0),
       waitingFor: this.#waitingFor,
     };
   }
@@ -136,6 +141,7 @@ class MysqlSource implements MysqlCdc {
         this.#records += records;
       },
     });
+    this.#hintsBefore += this.#session?.progress?.hints ?? 0;
     this.#session = session;
     try {
       await session.run();

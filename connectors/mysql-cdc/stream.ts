@@ -14,6 +14,9 @@ const IDLE_COMMIT_MS = 10_000;
 export interface StreamProgress {
   /** Age of the newest change read, ms; 0 when caught up. */
   readonly lagMs: number;
+  /** Everything before it is in Kafka. */
+  readonly position: { readonly file: string; readonly pos: number };
+  readonly hints: number;
 }
 
 export class ChangeStream {
@@ -56,7 +59,14 @@ export class ChangeStream {
   }
 
   get progress(): StreamProgress {
-    return { lagMs: this.#caughtUp || this.#newest === 0 ? 0 : Math.max(0, Date.now() - this.#newest) };
+    const { file, pos } = this.#writer.committed;
+    const position = { file, pos };
+    const hints = this.#hints.written;
+    return {
+      position,
+      hints,
+      lagMs: this.#caughtUp || this.#newest === 0 ? 0 : Math.max(0, Date.now() - this.#newest),
+    };
   }
 
   /** Resolves when the signal has been given and all that was read is committed. */

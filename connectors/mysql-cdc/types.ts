@@ -47,6 +47,10 @@ export interface MysqlCdcStats {
   readonly snapshotDone: boolean;
   /** Age of the newest change published while behind, ms; 0 when caught up with the binlog. */
   readonly lagMs: number;
+  /** Everything before it in the binlog is in Kafka; undefined before the binlog is read. */
+  readonly position: { readonly file: string; readonly pos: number } | undefined;
+  /** Hints written by this process. */
+  readonly hints: number;
   /** What it waits for, undefined while it runs. */
   readonly waitingFor: string | undefined;
 }

@@ -108,6 +108,7 @@ describe('numbers of several workers', () => {
     deadLetters: 0,
     dropped: 0,
     stateEntries: 0,
+    stores: [],
     watermark: null,
     lagMs: null,
     heldBackBy: null,
@@ -130,6 +131,15 @@ describe('numbers of several workers', () => {
       { watermark: 900, lagMs: 100, heldBackBy: 'b' },
     );
     assert.deepEqual(found, stage({ records: 2, watermark: 500, lagMs: 500, heldBackBy: 'a' }));
+  });
+
+  test('stores are summed; bytes that one does not know are not known', () => {
+    const store = (entries: number, bytes: number | null): Partial<StageStats> => ({
+      stores: [{ store: 'a', entries, bytes }],
+    });
+    assert.deepEqual(merged(store(2, 20), store(3, 45))?.stores, [{ store: 'a', entries: 5, bytes: 65 }]);
+    assert.deepEqual(merged(store(2, 20), store(3, null))?.stores, [{ store: 'a', entries: 5, bytes: null }]);
+    assert.deepEqual(merged(store(2, 20), store(0, null))?.stores, [{ store: 'a', entries: 2, bytes: 20 }]);
   });
 
   test('a worker without tasks has no say, one that waits has', () => {

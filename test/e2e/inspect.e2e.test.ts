@@ -65,6 +65,12 @@ describe('looking into a real run', { timeout: 6 * 60_000 }, () => {
     assert.equal(sources.get('sluice_cdc_records_total'), sum(of('bronze.shop.')));
     assert.equal(total(sources, 'sluice_collector_events_total'), sum(of('bronze.app.')));
     assert.ok(sum(of('bronze.app.')) > 3_000);
+    for (const writer of ['cdc.shop', 'collector']) {
+      // One per partition of each topic.
+      const hints = sources.get(`sluice_hints_total{writer=${writer}}`) ?? 0;
+      assert.ok(hints >= 24 && hints % 6 === 0, `${writer}: ${hints} hints`);
+    }
+    assert.ok(total(sources, 'sluice_cdc_binlog_position_bytes') > 0);
     assert.ok((sources.get('sluice_collector_requests_total{status=200}') ?? 0) > 0);
     const rejected = [...records.keys()].filter((name) => /^bronze\.app\..*\.dlq$/.test(name));
     assert.equal(sources.get('sluice_collector_rejected_total'), sum(rejected));
@@ -82,14 +88,20 @@ describe('looking into a real run', { timeout: 6 * 60_000 }, () => {
       assert.equal(run.get(`sluice_stage_dead_letters_total{stage=${name}}`), sum([`${name}.dlq`]), name);
     }
     assert.equal(run.get('sluice_slots'), 6);
+    const stateOf = (name: string, store: string): number =>
+      run.get(`sluice_state_bytes{stage=${name},store=${store}}`) ?? 0;
+    assert.ok(stateOf('silver.purchases_enriched', 'purchases-items') > 1_000);
+    const held = [...run.keys()].filter((id) => id.startsWith('sluice_stage_held_back{'));
+    assert.equal(held.length, topology.stages.length);
+    for (const id of held) assert.match(id, /,?writer=(cdc\.shop|collector)[,}]/);
     assert.equal(run.get('sluice_commit_seconds_count'), run.get('sluice_commits_total'));
     assert.ok((run.get('sluice_commits_total') ?? 0) > 10);
 
     const sinks = await scrape('sinks');
     assert.equal(sinks.get('sluice_sink_rows_total{sink=warehouse}'), sum(warehouseTopics.map(({ name }) => name)));
     assert.deepEqual(
-      [sinks.get('sluice_sink_lag_records{sink=warehouse}'), sinks.get('sluice_sink_waiting{sink=warehouse}')],
-      [0, 0],
+      ['lag_records', 'lag_seconds', 'waiting'].map((name) => sinks.get(`sluice_sink_${name}{sink=warehouse}`)),
+      [0, 0, 0],
     );
   });
 

@@ -57,6 +57,12 @@ export class HintView {
     writers.set(hint.writer, hint);
   }
 
+  /** Whose hint about a partition is the least; undefined when nobody has given one. */
+  writerOf(topic: string, partition: number): string | undefined {
+    const hints = [...(this.#hints.get(`${topic}|${partition}`)?.values() ?? [])];
+    return hints.toSorted((a, b) => a.m - b.m)[0]?.writer;
+  }
+
   /**
    * What all live writers of a partition have reached, ms, once `position` has passed all that they wrote; undefined otherwise.
    * A writer silent for `idleAfterMs` is left out: it may only be late.

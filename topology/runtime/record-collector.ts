@@ -2,7 +2,7 @@
  * What a slot is about to write, per topic and partition, as ready record batches. One collector per slot, emptied by each commit.
  */
 import { RecordError } from '../errors.ts';
-import { BatchBuilder, type RecordHeader } from '../record-batch.ts';
+import { BATCH_HEADER_BYTES, BatchBuilder, type RecordHeader } from '../record-batch.ts';
 import type { ReadyBatch, SendResult } from './kafka-client.ts';
 
 /** A batch is closed before it grows beyond this: the broker takes at most 1 MiB (message.max.bytes). */
@@ -42,6 +42,7 @@ export function sizeOf({ key, value, headers }: SizedRecord): number {
 
 export class RecordCollector {
   readonly #pending = new Map<string, Map<number, Pending>>();
+  readonly #taken = new Map<string, { records: number; bytes: number }>();
   #records = 0;
   #bytes = 0;
 
@@ -96,6 +97,7 @@ export class RecordCollector {
     for (const pending of all) {
       first.set(pending, batches.length);
       for (const batch of pending.batches) batches.push({ topic: pending.topic, partition: pending.partition, batch });
+      this.#count(pending);
     }
     this.#pending.clear();
     this.#records = 0;
@@ -109,6 +111,21 @@ export class RecordCollector {
         }),
       );
     return { batches, ends };
+  }
+
+  /** Mean bytes of what was taken for a topic so far, with what the format adds; undefined before any. */
+  meanBytes(topic: string): number | undefined {
+    const taken = this.#taken.get(topic);
+    return taken === undefined ? undefined : taken.bytes / taken.records;
+  }
+
+  #count({ topic, batches }: Pending): void {
+    const taken = this.#taken.get(topic) ?? { records: 0, bytes: 0 };
+    for (const batch of batches) {
+      taken.records += batch.count;
+      taken.bytes += batch.sizeBytes - BATCH_HEADER_BYTES;
+    }
+    this.#taken.set(topic, taken);
   }
 
   #of(topic: string, partition: number): Pending {

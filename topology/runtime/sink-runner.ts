@@ -47,11 +47,14 @@ export interface SinkRunnerOptions {
   readonly random?: () => number;
 }
 
-/** How a stage is doing. `lagRecords`: offsets not yet in the target; `waitingFor`: why it stands still, undefined when it does not. */
+/** How a stage is doing. `waitingFor`: why it stands still, undefined when it does not. */
 export interface SinkStats {
   readonly name: string;
   readonly rows: number;
+  /** Offsets not yet in the target. */
   readonly lagRecords: number;
+  /** How far the newest event time in the target is behind now, ms, of the partition where that is largest; 0 when nothing is left to write. */
+  readonly lagMs: number;
   readonly partitions: number;
   readonly waitingFor: string | undefined;
 }
@@ -136,12 +139,16 @@ class Runner implements SinkRunner {
   stats(): SinkStats {
     let rows = this.#rows;
     let lag = 0n;
+    let lagMs = 0;
+    const now = this.#clock.now();
     for (const task of this.#tasks.values()) {
       rows += task.rows;
       lag += task.lag ?? 0n;
+      lagMs = Math.max(lagMs, now - (task.reached ?? now));
     }
     const { name } = this.#options.stage;
-    return { name, rows, lagRecords: Number(lag), partitions: this.#tasks.size, waitingFor: this.#trouble.waitingFor };
+    const { waitingFor } = this.#trouble;
+    return { name, rows, lagRecords: Number(lag), lagMs, partitions: this.#tasks.size, waitingFor };
   }
 
   written(): (TopicPartition & { readonly offset: bigint })[] {

@@ -41,6 +41,7 @@ export class SinkTask {
   /** First offset that the target does not hold. */
   #written = 0n;
   #end: bigint | undefined;
+  #newest: number | undefined;
   #interrupted: Error | undefined;
   #wake: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
@@ -66,6 +67,11 @@ export class SinkTask {
   get lag(): bigint | undefined {
     if (this.#end === undefined) return undefined;
     return this.#end > this.#written ? this.#end - this.#written : 0n;
+  }
+
+  /** The largest event time written by this task while it has not written all, or does not know, ms; undefined otherwise. */
+  get reached(): number | undefined {
+    return this.lag === 0n ? undefined : this.#newest;
   }
 
   start(): void {
@@ -212,6 +218,7 @@ export class SinkTask {
       try {
         await held.write(records, nextOffset);
         this.rows += records.length;
+        for (const { timestamp } of records) this.#newest = Math.max(this.#newest ?? -Infinity, timestamp);
         return;
       } catch (error) {
         if (!(error instanceof SinkRecordError)) throw error;

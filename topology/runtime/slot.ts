@@ -11,7 +11,7 @@ import type { HintView } from './hints.ts';
 import { readRecord } from './read-record.ts';
 import type { RecordCollector, WriterEnd } from './record-collector.ts';
 import type { SlotInput } from './slot-input.ts';
-import type { Task } from './task.ts';
+import type { StoreSize, Task } from './task.ts';
 
 /** Options of a slot that the test driver sets differently from the runtime. */
 export interface SlotOptions {
@@ -114,6 +114,11 @@ export class Slot {
     }
     this.#processed += count;
     return { count };
+  }
+
+  /** Of the stores of its tasks of a stage. */
+  storeSizes(stage: string): StoreSize[] {
+    return this.tasks.flatMap((task) => (task.stage === stage ? task.storeSizes(this.#collector) : []));
   }
 
   #nextInput(): SlotInput | undefined {

@@ -269,7 +269,7 @@ class RunningApp implements StreamApp {
     const runners = [...this.#runners.values()];
     const slots = runners.flatMap((runner) => runner.slot ?? []);
     return {
-      stages: stageStats(this.#config.topology, slots),
+      stages: stageStats(this.#config.topology, slots, this.#ledger?.hints),
       slots: runners.map((runner) => runner.partition),
       restored: runners.reduce((sum, runner) => sum + runner.restored, 0),
       commits: runners.reduce((sum, runner) => sum + runner.commits, 0),

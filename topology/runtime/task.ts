@@ -38,6 +38,13 @@ export interface TaskCounts {
   deadLetters: number;
 }
 
+/** What a store holds. `bytes` is an estimate: entries times the mean size of its changes; null before any was committed. */
+export interface StoreSize {
+  readonly store: string;
+  readonly entries: number;
+  readonly bytes: number | null;
+}
+
 export class Task {
   readonly name: string;
   readonly stage: string;
@@ -163,6 +170,14 @@ export class Task {
   /** One changelog record of a store, or of the clock that is kept with it; only before the first record. */
   restore(store: string, key: Uint8Array, value: Uint8Array | null): void {
     if (this.#clocks.get(store)?.restore(key, value) !== true) this.stores.get(store)?.restore(key, value);
+  }
+
+  /** What its stores hold: entries, and bytes as far as the collector has seen what a change of the store takes. */
+  storeSizes(collector: RecordCollector): StoreSize[] {
+    return [...this.stores.values()].map(({ name, size }) => {
+      const mean = collector.meanBytes(this.#output.changelogOf(name));
+      return { store: name, entries: size, bytes: mean === undefined ? null : Math.round(mean * size) };
+    });
   }
 
   /** TopologyError SLC_STAGE_STATE for what a changelog cannot hold. */

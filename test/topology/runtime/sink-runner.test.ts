@@ -124,7 +124,22 @@ test('the target gets every record once, in order, and its position moves over m
   );
   assert.deepEqual([...w.target.rows.keys()].sort(), [...numbers(0, 20).map(([key]) => key), 'y'].sort());
   once(w.target.history);
-  assert.equal(runner.stats().rows, 23);
+  assert.deepEqual([runner.stats().rows, runner.stats().lagMs], [23, 0]);
+});
+
+test('a target that is away after its first records: their age is the lag', async (t) => {
+  const w = world();
+  t.after(() => w.end());
+  w.kafka.append('gold.a', 0, numbers(0, 10));
+  const runner = w.runner();
+  await runner.start();
+  await until('the first records are there', () => runner.stats().rows === 10);
+  w.target.away = true;
+  w.kafka.append('gold.a', 0, numbers(10, 20));
+  await until('it waits', () => runner.stats().waitingFor !== undefined);
+  assert.ok(runner.stats().lagMs > 0, String(runner.stats().lagMs));
+  w.target.away = false;
+  await until('the rest is there', () => runner.stats().rows === 20 && runner.stats().lagMs === 0);
 });
 
 test('a target or a broker that is away, at start and in the middle, is waited for; nothing is lost or doubled', async (t) => {
