@@ -14,6 +14,7 @@ import { findInstallation, type Installation } from '../dev/inspect/installation
 import { type Paint, paintFor } from '../dev/inspect/text-table.ts';
 import { shopStages } from '../processors/index.ts';
 import { lakeTopics } from '../processors/sinks/lake.ts';
+import { openAdmin } from './reachable.ts';
 
 /** Options that all of them have. */
 export const COMMON_OPTIONS = {
@@ -44,7 +45,7 @@ export interface Inspection {
   note(line: string): void;
 }
 
-/** Connects, works, closes. SluiceError SLC_INSPECT_NOTHING_RUNS. */
+/** Connects, works, closes. SluiceError SLC_INSPECT_NOTHING_RUNS, SLC_BROKER_AWAY. */
 export async function inspecting(
   options: { readonly app: string; readonly timeout: string },
   work: (inspection: Inspection) => Promise<number>,
@@ -52,10 +53,11 @@ export async function inspecting(
   const deadline = Date.now() + wholeNumber('timeout', options.timeout, { least: 1, most: 86_400 }) * 1_000;
   const installation = findInstallation(process.env);
   const logger = pino({ name: 'inspect', level: process.env['SLUICE_LOG'] ?? 'error' }, pino.destination(2));
-  const client = createKafkaClient({ brokers: installation.kafka.split(','), clientId: 'sluice-inspect', logger });
+  const brokers = installation.kafka.split(',');
+  const client = createKafkaClient({ brokers, clientId: 'sluice-inspect', logger });
   const topology = buildTopology(shopStages, { app: options.app });
   try {
-    const admin = await client.admin();
+    const admin = await openAdmin(client, brokers);
     try {
       return await work({
         installation,

@@ -38,6 +38,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
 
 /** What a wrong call ends with; the same for a configuration that cannot work. */
 const REFUSED = 2;
+const EXIT_CODES = `Exit codes: 0 done; 1 failed, not complete, or not equal; 2 a wrong call, or a configuration that cannot work; 128 + n ended by signal n.
+An error is a line on stderr with a code; docs/ERRORS.md has them all.`;
 const ECHO_MS = 500;
 const root = dirname(import.meta.dirname);
 
@@ -74,7 +76,7 @@ async function help(name: string | undefined): Promise<number> {
       ),
     ),
   );
-  process.stdout.write(`${helps.join('\n\n')}\n`);
+  process.stdout.write(`${helps.join('\n\n')}\n\n${EXIT_CODES}\n`);
   return 0;
 }
 

@@ -80,6 +80,8 @@ async function show(
   }
   const { records, complete } = await inspectTopic(tools, query);
   for (const record of records) print(record);
-  if (records.length === 0 && complete) inspection.note('sluice: no record is like that');
+  const isFiltered = [query.from, query.to, query.partition, query.key].some((each) => each !== undefined);
+  if (records.length === 0 && complete)
+    inspection.note(isFiltered ? 'sluice: no record is like that' : `sluice: ${name} holds no record`);
   return complete ? 0 : incomplete(inspection);
 }

@@ -22,6 +22,7 @@ import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { findInstallation } from '../../dev/inspect/installation.ts';
 import { shopStages } from '../../processors/index.ts';
 import { confirmed } from '../confirmed.ts';
+import { openAdmin } from '../reachable.ts';
 import { required, topicLimits } from '../environment.ts';
 import { dropReplay, topicsOfReplay, writtenTopics } from '../replay/drop.ts';
 import { requestOf } from '../replay/options.ts';
@@ -74,8 +75,9 @@ export async function run(args: string[]): Promise<number> {
   });
   const { kafka, registry = '', postgres = '', lake = '' } = findInstallation(process.env);
   const logger = pino({ name: 'replay', level: process.env['SLUICE_LOG'] ?? 'warn' }, pino.destination(2));
-  const client = createKafkaClient({ brokers: kafka.split(','), clientId: `${values.app}-replay`, logger });
-  const admin = await client.admin();
+  const brokers = kafka.split(',');
+  const client = createKafkaClient({ brokers, clientId: `${values.app}-replay`, logger });
+  const admin = await openAdmin(client, brokers);
   const live = buildTopology(shopStages, { app: values.app });
   const context = {
     client,

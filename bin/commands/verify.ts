@@ -19,6 +19,7 @@ import { verifyTables } from '../../dev/verify/verify.ts';
 import { shopStages } from '../../processors/index.ts';
 import { lakeStageOf, lakeTopics } from '../../processors/sinks/lake.ts';
 import { required } from '../environment.ts';
+import { openAdmin } from '../reachable.ts';
 
 export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--lake FOLDER] [--manifest FILE] [--posthog URL]
   Waits until stages and sinks have caught up, then compares every row of silver and gold in Kafka (SLUICE_KAFKA, SLUICE_REGISTRY) and
@@ -124,6 +125,7 @@ async function certify(options: {
   const logger = pino({ name: 'verify', level: process.env['SLUICE_LOG'] ?? 'warn' }, pino.destination(2));
   const client = createKafkaClient({ brokers, clientId: `${app}-verify`, logger });
   try {
+    await (await openAdmin(client, brokers)).close();
     const { plan, verdicts } = await verifyReplay({
       client,
       live: buildTopology(shopStages, { app }),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { shopStages } from '../../processors/index.ts';
+import { undocumented } from '../docs/fields.ts';
 import { answer, sluice } from './cli.ts';
 
 interface Described {
@@ -19,6 +20,8 @@ interface Described {
 describe('describe', () => {
   test('as JSON: every stage, and of one its topics and stores', async () => {
     const all = answer<Described>(await sluice(['describe', '--json'], {}));
+    assert.deepEqual(undocumented('describe', all), []);
+    assert.deepEqual(undocumented('describe', { ...all, novel: 1 }), ['novel']);
     assert.deepEqual(all.stages.map(({ name }) => name).toSorted(), shopStages.map(({ name }) => name).toSorted());
     const { stages } = answer<Described>(
       await sluice(['describe', 'gold.pageviews_by_channel', '--json', '--app', 'a'], {}),

@@ -10,6 +10,7 @@ import { BatchBuilder, createKafkaClient, type KafkaAdmin, type KafkaClient, typ
 import { rangesOf, readTopics } from '../../dev/verify/read-topics.ts';
 import { encodeTime } from '../../topology/time/time-header.ts';
 import { originCoordinate } from '../../topology/time/coordinate.ts';
+import { undocumented } from '../docs/fields.ts';
 import { answer, lines, sluice } from './cli.ts';
 
 const kafka = process.env['SLUICE_TEST_KAFKA'];
@@ -138,6 +139,7 @@ describe('dlq', () => {
       env,
     );
     const [, last] = lines<Record<string, unknown>>(shown);
+    assert.deepEqual(undocumented('dlq', [letters, last]), []);
     const { offset, ...rest } = last ?? {};
     assert.equal(typeof offset, 'number');
     assert.deepEqual(rest, {
@@ -180,6 +182,7 @@ describe('dlq', () => {
     const { stage, source } = await stageWithLetters('retry', 60);
     const sendable = upTo(60).filter((n) => n % 9 !== 8);
     const dry = await dlq<Retried>('retry', stage, '--dry-run');
+    assert.deepEqual(undocumented('dlq', dry), []);
     assert.deepEqual([dry.sent, dry.refused['no-source']?.count, await back(source)], [sendable.length, 6, []]);
     const b = sendable.filter((n) => n % 3 === 0);
     assert.deepEqual((await dlq<Retried>('retry', stage, '--code', 'SLC_RECORD_B')).to, { [source]: b.length });
@@ -245,6 +248,7 @@ describe('dlq', () => {
     const found = answer<{ late: unknown; newest: { place: string; value: unknown }[] }>(
       await sluice(['late', 'list', '--stage', `${app}.list`, '--json'], env),
     );
+    assert.deepEqual(undocumented('late list', found), []);
     const iso = (ms: number): string => new Date(ms).toISOString();
     assert.deepEqual(found.late, [
       {

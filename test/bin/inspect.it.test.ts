@@ -12,6 +12,7 @@ import {
   type Serde,
 } from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
+import { undocumented } from '../docs/fields.ts';
 import { answer, lines, sluice } from './cli.ts';
 
 function given(name: string): string {
@@ -133,6 +134,7 @@ describe('topics and inspect', () => {
     const { topics } = answer<{ topics: { name: string; bytes: number; offsets: number }[] }>(
       await sluice(['topics', '--all', '--count', '--json'], env),
     );
+    assert.deepEqual(undocumented('topics', { topics }), []);
     const { bytes, offsets, ...rest } = topics.find(({ name }) => name === topic) ?? assert.fail('it is not there');
     assert.deepEqual(rest, {
       name: topic,
@@ -156,6 +158,7 @@ describe('topics and inspect', () => {
       [0, 1, 2, 3, 4].map((offset) => [1, offset]),
     );
     assert.deepEqual(found[0]?.value, shown(300));
+    assert.deepEqual(undocumented('inspect', found), []);
     assert.deepEqual(found[0]?.headers, { h: ['ü', 'ü'], none: null });
     assert.deepEqual([found[1]?.key, found[1]?.value, found[1]?.valueForm], ['k0', null, 'none']);
     assert.deepEqual([found[2]?.value, found[2]?.valueForm], ['00000000', 'hex']);

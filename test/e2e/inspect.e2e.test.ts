@@ -6,6 +6,7 @@ import { shopStages } from '../../processors/index.ts';
 import { warehouseTopics } from '../../processors/sinks/warehouse.ts';
 import { answer, sluice } from '../bin/cli.ts';
 import { parseExposition } from '../connectors/prometheus/parse.ts';
+import { undocumented } from '../docs/fields.ts';
 import { Installation } from './installation.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
 
@@ -106,7 +107,9 @@ describe('looking into a real run', { timeout: 6 * 60_000 }, () => {
   });
 
   test('lag: nothing is left, and every stage says who tells its time', async () => {
-    const { stages, sinks, problems } = answer<Lag>(await sluice(['lag', '--json'], shop.env));
+    const lag = answer<Lag>(await sluice(['lag', '--json'], shop.env));
+    assert.deepEqual(undocumented('lag', lag), []);
+    const { stages, sinks, problems } = lag;
     assert.deepEqual([stages.length, problems], [6 * shopStages.length, []]);
     for (const { stage, behind, watermark, heldBackBy } of stages) {
       assert.deepEqual([behind, watermark === null, heldBackBy?.writer === undefined], [0, false, false], stage);
