@@ -54,8 +54,8 @@ export async function fetchArchive(
 }
 
 /** Fills a folder under a name of its own and renames it when it is whole: nobody sees a half, whenever it is interrupted. */
-async function installOnce(
-  download: Download,
+export async function installOnce(
+  download: Pick<Download, 'name'>,
   context: DownloadContext,
   fill: (folder: string) => Promise<void>,
 ): Promise<string> {
