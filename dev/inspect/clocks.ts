@@ -1,5 +1,6 @@
 /** The clocks of an application as its log tells them: positions, hints, promises; and which writer holds a watermark back. */
 import {
+  type CommittedOffset,
   type Hint,
   HINTS_TOPIC,
   type KafkaAdmin,
@@ -44,60 +45,37 @@ const OWN_MS = 5_000;
 /** A writer of hints that has been silent for this long is called so, ms. */
 const SILENT_MS = 10_000;
 
-/** Reads all clocks once. */
+/** Hints by `<topic>/<partition>`, then by writer. */
+type Hints = ReadonlyMap<string, ReadonlyMap<string, Hint>>;
+
+/** All clocks at one moment. */
 export class Clocks {
   readonly topology: Topology;
-  readonly inputs = new Map<string, InputClock>();
-  readonly #hints = new Map<string, Map<string, Hint>>();
-  readonly #now: number;
+  readonly inputs: ReadonlyMap<string, InputClock>;
   /** False when the time ran out before ledger and hints were read. */
-  complete = false;
+  readonly complete: boolean;
+  readonly #hints: Hints;
+  readonly #now: number;
 
-  private constructor(topology: Topology, now: number) {
+  constructor(topology: Topology, inputs: ReadonlyMap<string, InputClock>, hints: Hints, complete: boolean) {
     this.topology = topology;
-    this.#now = now;
+    this.inputs = inputs;
+    this.complete = complete;
+    this.#hints = hints;
+    this.#now = Date.now();
   }
 
-  /** `deadline`: wall clock, ms. */
+  /** Reads all clocks once. `deadline`: wall clock, ms. */
   static async read(client: KafkaClient, admin: KafkaAdmin, topology: Topology, deadline: number): Promise<Clocks> {
-    const clocks = new Clocks(topology, Date.now());
-    const there = await admin.partitionCounts([...inputTopics(topology).keys()]);
-    const inputs = [...inputTopics(topology)].flatMap(([topic, count]) =>
-      Array.from({ length: Math.min(count, there.get(topic) ?? 0) }, (_, partition) => ({ topic, partition })),
-    );
-    // Positions first: the ends are then at least as far.
-    const committed = await admin.committedOffsets(topology.app, inputs);
-    const offsets = await admin.offsets(inputs, { committed: true });
-    const watermarks = new Map<string, TopicWatermark>();
-    for (const { topic, partition } of inputs) {
-      const writers = topology.writers.get(topic);
-      if (writers === undefined) continue;
-      const names = writers.flatMap(({ stage, partitions }) =>
-        Array.from({ length: partitions }, (_, p) => `${stage}/${p}`),
-      );
-      watermarks.set(`${topic}/${partition}`, new TopicWatermark(partition, names));
-    }
-    await clocks.#follow(client, admin, deadline, watermarks);
-    const positions = new Map(committed.map((each) => [`${each.topic}/${each.partition}`, each]));
-    for (const [i, at] of inputs.entries()) {
-      const id = `${at.topic}/${at.partition}`;
-      const { start = 0n, end = 0n } = offsets[i] ?? {};
-      const held = positions.get(id);
-      const position = held?.offset ?? null;
-      const from = position ?? start;
-      const derived = watermarks.get(id);
-      derived?.advance(from);
-      clocks.inputs.set(id, {
-        ...at,
-        position,
-        end,
-        behind: Number(end > from ? end - from : 0n),
-        watermark: derived === undefined ? clockOf(held?.metadata) : derived.watermark,
-        writer: derived?.heldBackBy(),
-        isOrigin: derived === undefined,
-      });
-    }
-    return clocks;
+    return await new ClockFollower(topology).read(client, admin, deadline);
+  }
+
+  /** When each writer of hints has told the time last, by its own wall clock, ms. */
+  get writers(): ReadonlyMap<string, number> {
+    const last = new Map<string, number>();
+    for (const hints of this.#hints.values())
+      for (const { writer, at } of hints.values()) last.set(writer, Math.max(at, last.get(writer) ?? -Infinity));
+    return last;
   }
 
   /** The newest origin clock, ms; -Infinity before any. */
@@ -150,28 +128,95 @@ export class Clocks {
     const reason = age > SILENT_MS ? `silent for ${Math.round(age / 1_000)} s` : 'it has told no later time';
     return { writer: last.writer, reason };
   }
+}
 
-  async #follow(
-    client: KafkaClient,
-    admin: KafkaAdmin,
-    deadline: number,
-    watermarks: ReadonlyMap<string, TopicWatermark>,
-  ): Promise<void> {
-    const readers = Map.groupBy(watermarks, ([id]) => id.slice(0, id.lastIndexOf('/')));
-    const ranges = await rangesOf(admin, [ledgerTopicOf(this.topology.app), HINTS_TOPIC]);
-    this.complete = await scan({
+/** Reads the clocks again and again: of ledger and hints only what has come since. Not for concurrent use. */
+export class ClockFollower {
+  readonly #topology: Topology;
+  readonly #hints = new Map<string, Map<string, Hint>>();
+  readonly #watermarks = new Map<string, TopicWatermark>();
+  /** Next offset to read, by `<topic>/<partition>`. */
+  readonly #next = new Map<string, bigint>();
+
+  constructor(topology: Topology) {
+    this.#topology = topology;
+  }
+
+  /** What it knows stays when this rejects, or when the time runs out. `deadline`: wall clock, ms. */
+  async read(client: KafkaClient, admin: KafkaAdmin, deadline: number): Promise<Clocks> {
+    const topology = this.#topology;
+    const there = await admin.partitionCounts([...inputTopics(topology).keys()]);
+    const inputs = [...inputTopics(topology)].flatMap(([topic, count]) =>
+      Array.from({ length: Math.min(count, there.get(topic) ?? 0) }, (_, partition) => ({ topic, partition })),
+    );
+    // Positions first: the ends are then at least as far.
+    const committed = await admin.committedOffsets(topology.app, inputs);
+    const offsets = await admin.offsets(inputs, { committed: true });
+    // Also of topics that are not there yet: what is promised before they are would be missed.
+    for (const [topic, count] of inputTopics(topology))
+      for (let partition = 0; partition < count; partition++) this.#expect({ topic, partition });
+    const complete = await this.#follow(client, admin, deadline);
+    const positions = new Map(committed.map((each) => [`${each.topic}/${each.partition}`, each]));
+    const clocks = inputs.map((at, i): [string, InputClock] => {
+      const id = `${at.topic}/${at.partition}`;
+      return [id, this.#clockOf(at, positions.get(id), offsets[i] ?? { start: 0n, end: 0n })];
+    });
+    return new Clocks(topology, new Map(clocks), this.#hints, complete);
+  }
+
+  #clockOf(
+    at: TopicPartition,
+    held: CommittedOffset | undefined,
+    { start, end }: { readonly start: bigint; readonly end: bigint },
+  ): InputClock {
+    const position = held?.offset ?? null;
+    const from = position ?? start;
+    const derived = this.#watermarks.get(`${at.topic}/${at.partition}`);
+    derived?.advance(from);
+    return {
+      ...at,
+      position,
+      end,
+      behind: Number(end > from ? end - from : 0n),
+      watermark: derived === undefined ? clockOf(held?.metadata) : derived.watermark,
+      writer: derived?.heldBackBy(),
+      isOrigin: derived === undefined,
+    };
+  }
+
+  /** A derived topic's clock is made of its writers' promises. */
+  #expect({ topic, partition }: TopicPartition): void {
+    const id = `${topic}/${partition}`;
+    const writers = this.#topology.writers.get(topic);
+    if (writers === undefined || this.#watermarks.has(id)) return;
+    const names = writers.flatMap(({ stage, partitions }) =>
+      Array.from({ length: partitions }, (_, p) => `${stage}/${p}`),
+    );
+    this.#watermarks.set(id, new TopicWatermark(partition, names));
+  }
+
+  async #follow(client: KafkaClient, admin: KafkaAdmin, deadline: number): Promise<boolean> {
+    const readers = Map.groupBy(this.#watermarks, ([id]) => id.slice(0, id.lastIndexOf('/')));
+    const ranges = await rangesOf(admin, [ledgerTopicOf(this.#topology.app), HINTS_TOPIC]);
+    const next = ({ topic, partition }: TopicPartition): bigint => this.#next.get(`${topic}/${partition}`) ?? 0n;
+    // A topic that was deleted and made anew begins anew.
+    for (const range of ranges) if (range.end < next(range)) this.#next.delete(`${range.topic}/${range.partition}`);
+    const complete = await scan({
       client,
-      ranges,
+      ranges: ranges.map((range) => ({ ...range, start: next(range) > range.start ? next(range) : range.start })),
       deadline,
-      take: ({ topic }, cursor) => {
+      take: ({ topic, partition }, cursor) => {
         if (topic === HINTS_TOPIC) this.#hear(parseHint(cursor.valueBytes()));
         else {
           const record = parseLedgerRecord(cursor.keyBytes(), cursor.valueBytes());
           if (record?.kind === 'promise') for (const [, each] of readers.get(record.topic) ?? []) each.receive(record);
         }
+        this.#next.set(`${topic}/${partition}`, BigInt(cursor.offset) + 1n);
         return undefined;
       },
     });
+    if (complete) for (const range of ranges) this.#next.set(`${range.topic}/${range.partition}`, range.end);
+    return complete;
   }
 
   #hear(hint: Hint | undefined): void {

@@ -51,7 +51,7 @@ export async function readLate(
     ranges: await rangesOf(admin, topics),
     deadline: options.deadline,
     take({ topic, partition }, cursor) {
-      const late = parse(`${topic}-${partition}@${cursor.offset}`, topic, cursor.timestamp, cursor.valueBytes());
+      const late = lateOf(`${topic}-${partition}@${cursor.offset}`, topic, cursor.timestamp, cursor.valueBytes());
       count(counts, late);
       newest.push(late);
       if (newest.length > limit * 2) newest = newestOf(newest, limit);
@@ -65,7 +65,8 @@ export async function readLate(
   };
 }
 
-function parse(place: string, topic: string, timestamp: number, value: Buffer | null): LateRecord {
+/** The record of a late topic, as far as it can be read. */
+export function lateOf(place: string, topic: string, timestamp: number, value: Buffer | null): LateRecord {
   const none = { latenessMs: null, windowStart: null, windowEnd: null, key: null, value: null, originWatermark: null };
   const unknown = { ...none, place, stage: topic.replace(/\.late$/, ''), reason: 'unreadable', timestamp };
   try {
