@@ -24,6 +24,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
     sinks: () => import('./commands/sinks.ts'),
     simulate: () => import('./commands/simulate.ts'),
     capture: () => import('./commands/capture.ts'),
+    dashboard: () => import('./commands/dashboard.ts'),
     replay: () => import('./commands/replay.ts'),
     verify: () => import('./commands/verify.ts'),
     bench: () => import('./commands/bench.ts'),

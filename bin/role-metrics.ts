@@ -2,6 +2,7 @@
 import { ConfigError, type SinkStats, type StageStats, type StreamApp } from '#topology';
 import type { HttpCollectorStats } from '../connectors/http-events/types.ts';
 import type { MysqlCdcStats } from '../connectors/mysql-cdc/types.ts';
+import type { PartNow } from '../dashboard/index.ts';
 import {
   type Health,
   type Metric,
@@ -209,6 +210,30 @@ export function sourceHealth(stats: SourcesStats, started: boolean): Health {
     ...Object.fromEntries([...stats.ended].map(([name, reason]) => [name, `waits for ${reason}`])),
   };
   return { problems, ready: started && Object.keys(problems).length === 0 };
+}
+
+/** Role `dashboard`. */
+export function dashboardMetrics(
+  parts: readonly PartNow[],
+  clients: { readonly open: number; readonly dropped: number },
+): Metric[] {
+  return [
+    one('sluice_dashboard_clients', 'Pages that look.', 'gauge', clients.open),
+    one('sluice_dashboard_dropped_total', 'Pages that were cut off because they did not read.', 'counter', clients.dropped),
+    {
+      name: 'sluice_dashboard_part_up',
+      help: '1 for what answers, 0 for what is down.',
+      type: 'gauge',
+      samples: parts.flatMap(({ name, state }): Sample[] =>
+        state === 'unknown' ? [] : [{ labels: { part: name }, value: state === 'up' ? 1 : 0 }],
+      ),
+    },
+  ];
+}
+
+/** It can show what is down: that is its work. */
+export function dashboardHealth(parts: readonly PartNow[]): Health {
+  return { problems: {}, ready: true, detail: { down: parts.flatMap(({ name, state }) => (state === 'down' ? [name] : [])) } };
 }
 
 function one(name: string, help: string, type: Type, value: number): Metric {

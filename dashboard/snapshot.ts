@@ -50,6 +50,8 @@ export interface SinkNow {
   readonly name: string;
   /** Offsets that its target does not hold; null while that does not answer. */
   readonly behind: number | null;
+  /** Processes that carry it. */
+  readonly members: number;
   readonly problem: string | null;
 }
 

@@ -1,12 +1,9 @@
 /** `sluice lag`: how far stages and sinks are behind, and who holds them back. */
 import { parseArgs } from 'node:util';
-import { readLake } from '../../connectors/parquet/index.ts';
 import { Clocks } from '../../dev/inspect/clocks.ts';
-import { lagJson, lagLines, sinkLags, type SinkTarget, stageLags } from '../../dev/inspect/lag.ts';
-import { postgresPositions } from '../../dev/inspect/postgres-positions.ts';
-import { lakeTopics } from '../../processors/sinks/lake.ts';
-import { warehouseTopics } from '../../processors/sinks/warehouse.ts';
-import { COMMON_HELP, COMMON_OPTIONS, incomplete, inspecting, type Inspection, jsonText } from '../inspection.ts';
+import { lagJson, lagLines, sinkLags, stageLags } from '../../dev/inspect/lag.ts';
+import { COMMON_HELP, COMMON_OPTIONS, incomplete, inspecting, jsonText } from '../inspection.ts';
+import { sinkTargets } from '../sink-targets.ts';
 
 export const help = `sluice lag [--partitions] [--json]
   Per stage: offsets behind, event-time lag behind the newest origin clock, watermark, and the writer that holds it back with the tasks between.
@@ -22,7 +19,7 @@ export async function run(args: string[]): Promise<number> {
     const { client, admin, topology, deadline, paint } = inspection;
     const clocks = await Clocks.read(client, admin, topology, deadline);
     const tasks = stageLags(clocks);
-    const { sinks, problems } = await sinkLags(admin, targets(inspection));
+    const { sinks, problems } = await sinkLags(admin, sinkTargets(inspection.installation, topology.app));
     if (values.json) {
       inspection.print(jsonText({ complete: clocks.complete, app: topology.app, ...lagJson(tasks, sinks), problems }));
     } else {
@@ -32,28 +29,4 @@ export async function run(args: string[]): Promise<number> {
     }
     return clocks.complete ? 0 : incomplete(inspection);
   });
-}
-
-function targets({ installation, topology }: Inspection): SinkTarget[] {
-  const { postgres, lake } = installation;
-  const warehouse: SinkTarget[] =
-    postgres === undefined
-      ? []
-      : [{ name: 'warehouse', topics: warehouseTopics, positions: () => postgresPositions(postgres, topology.app) }];
-  if (lake === undefined) return warehouse;
-  const tiers = Object.entries(lakeTopics).map(([tier, topics]): SinkTarget => {
-    return { name: `lake-${tier}`, topics, positions: () => lakePositions(lake, topics) };
-  });
-  return [...warehouse, ...tiers];
-}
-
-async function lakePositions(lake: string, topics: readonly { readonly name: string }[]): Promise<Map<string, bigint>> {
-  const views = await Promise.all(topics.map(async ({ name }) => ({ name, partitions: await readLake(lake, name) })));
-  return new Map(
-    views.flatMap(({ name, partitions }) =>
-      partitions.flatMap(({ partition, nextOffset }) =>
-        nextOffset === null ? [] : [[`${name}/${partition}`, nextOffset] as const],
-      ),
-    ),
-  );
 }

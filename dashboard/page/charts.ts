@@ -1,0 +1,140 @@
+/** Small charts as SVG: bars, stacked columns over time, and the line of a figure's last minutes. */
+import type { ChartNow } from '../snapshot.ts';
+import { svg } from './dom.ts';
+import { axisTimeText, shortText } from './format.ts';
+
+const WIDTH = 420;
+const HEIGHT = 168;
+const DAY_MS = 86_400_000;
+
+/** A chart with its title for those who do not see it; its figures are in the text of its marks. */
+export function chart(data: ChartNow): SVGSVGElement {
+  const drawn = data.kind === 'bars' ? bars(data) : columns(data);
+  const label = `${data.title}: ${summaryOf(data)}`;
+  return svg('svg', { class: 'chart', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label }, ...drawn);
+}
+
+/** Names of the series in the order of their colours; none for a single one. */
+export function legendOf(data: ChartNow): readonly string[] {
+  return data.kind === 'series' && data.series.length > 1 ? data.series.map(({ label }) => label) : [];
+}
+
+function summaryOf(data: ChartNow): string {
+  if (data.kind === 'bars')
+    return data.bars.map(({ label, value }) => `${label} ${shortText(value)}`).join(', ') || 'nothing';
+  return data.series.map(({ label, values }) => `${label} ${shortText(values.at(-1) ?? 0)} at last`).join(', ') || 'nothing';
+}
+
+function bars({ bars: all }: Extract<ChartNow, { kind: 'bars' }>): SVGElement[] {
+  const most = Math.max(...all.map(({ value }) => value), Number.MIN_VALUE);
+  const step = Math.min(26, HEIGHT / Math.max(1, all.length));
+  const [left, right] = [132, 56];
+  return all.map(({ label, value }, i) => {
+    const y = i * step;
+    const width = Math.max(2, (Math.max(0, value) / most) * (WIDTH - left - right));
+    const height = Math.min(14, step - 6);
+    const middle = y + step / 2;
+    return svg(
+      'g',
+      {},
+      svg('title', {}, `${label}: ${value}`),
+      svg('text', { class: 'label', x: left - 10, y: middle, 'text-anchor': 'end' }, cut(label, 19)),
+      svg('rect', { class: 'mark s0', x: left, y: middle - height / 2, width, height, rx: 3 }),
+      svg('text', { class: 'value', x: left + width + 8, y: middle }, shortText(value)),
+    );
+  });
+}
+
+/** Columns per point in time, the series on top of each other. */
+function columns({ times, series }: Extract<ChartNow, { kind: 'series' }>): SVGElement[] {
+  const [left, top, bottom] = [34, 8, 22];
+  const sums = times.map((_, i) => series.reduce((sum, { values }) => sum + (values[i] ?? 0), 0));
+  const most = niceMost(Math.max(0, ...sums));
+  const [first = 0, last = 0] = [times[0], times.at(-1)];
+  const step = Math.min(...times.slice(1).map((time, i) => time - (times[i] ?? 0)), DAY_MS);
+  // Few points stand on the right, where the newest is, and are not blown up to walls.
+  const slots = Math.max(12, times.length < 2 ? 1 : Math.round((last - first) / step) + 1);
+  const slot = (WIDTH - left) / slots;
+  const xOf = (time: number): number => WIDTH - slot * (1 + (times.length < 2 ? 0 : (last - time) / step));
+  const yOf = (value: number): number => top + (1 - value / most) * (HEIGHT - top - bottom);
+  const grid = [0, 0.5, 1].map((share) => {
+    const y = yOf(share * most);
+    return svg(
+      'g',
+      {},
+      svg('line', { class: 'grid', x1: left, x2: WIDTH, y1: y, y2: y }),
+      svg('text', { class: 'label', x: left - 8, y, 'text-anchor': 'end' }, shortText(share * most)),
+    );
+  });
+  const withDay = last - first >= DAY_MS;
+  const named = times.length < 2 ? times : [first, last];
+  const axis = named.map((time, i) =>
+    svg(
+      'text',
+      {
+        class: 'label',
+        x: i === 0 && named.length > 1 ? xOf(time) : WIDTH,
+        y: HEIGHT - 8,
+        'text-anchor': i === 0 && named.length > 1 ? 'start' : 'end',
+      },
+      axisTimeText(time, withDay),
+    ),
+  );
+  const marks = times.map((time, i) => {
+    let sum = 0;
+    const parts = series.map(({ label, values }, s) => {
+      const value = values[i] ?? 0;
+      const y = yOf(sum + value);
+      const height = yOf(sum) - y;
+      sum += value;
+      return svg(
+        'rect',
+        { class: `mark s${s}`, x: xOf(time) + 1, y, width: Math.max(1, slot - 2), height: Math.max(0, height), rx: 1 },
+        svg('title', {}, `${axisTimeText(time, true)} ${label}: ${value}`),
+      );
+    });
+    return svg('g', {}, ...parts);
+  });
+  return [...grid, ...marks, ...axis];
+}
+
+/** The next figure that an axis can end with: 1, 2, 4, 5, 10 and so on. */
+function niceMost(value: number): number {
+  if (value <= 2) return 2;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return ([1, 2, 4, 5, 8, 10].find((each) => each * power >= value) ?? 10) * power;
+}
+
+/** The line of a figure, newest on the right. Gaps where nothing was known. */
+export function sparkPaths(
+  values: readonly (number | null)[],
+  width: number,
+  height: number,
+  points: number,
+): { readonly line: string; readonly area: string } {
+  const most = Math.max(...values.map((value) => value ?? 0), Number.MIN_VALUE);
+  const step = width / Math.max(1, points - 1);
+  let [line, area, begun] = ['', '', ''];
+  const close = (x: number): void => {
+    if (begun !== '') area += `${begun}L${round(x)},${height}Z`;
+    begun = '';
+  };
+  let last = 0;
+  for (const [i, value] of values.entries()) {
+    const x = width - (values.length - 1 - i) * step;
+    if (value === null) {
+      close(last);
+      continue;
+    }
+    const y = height - 1.5 - (Math.max(0, value) / most) * (height - 3);
+    const point = `${round(x)},${round(y)}`;
+    line += `${begun === '' ? 'M' : 'L'}${point}`;
+    begun = begun === '' ? `M${round(x)},${height}L${point}` : `${begun}L${point}`;
+    last = x;
+  }
+  close(last);
+  return { line, area };
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10;
+const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
