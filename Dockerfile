@@ -1,4 +1,4 @@
-# All roles of Sluice: `docker run sluice:0.1.0 run`, `... sources`, `... sinks`, `... simulate`, `... verify`.
+# All roles of Sluice: `docker run sluice:0.1.0 run`, `... sources`, `... sinks`, `... simulate`, `... dashboard`, `... verify`.
 FROM node:24.21.0-slim
 ENV NODE_ENV=production
 WORKDIR /app
@@ -7,6 +7,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-fund --no-audit && npm cache clean --force
 COPY bin bin
 COPY connectors connectors
+COPY dashboard dashboard
 COPY dev dev
 COPY processors processors
 COPY schemas schemas

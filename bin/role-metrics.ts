@@ -219,7 +219,12 @@ export function dashboardMetrics(
 ): Metric[] {
   return [
     one('sluice_dashboard_clients', 'Pages that look.', 'gauge', clients.open),
-    one('sluice_dashboard_dropped_total', 'Pages that were cut off because they did not read.', 'counter', clients.dropped),
+    one(
+      'sluice_dashboard_dropped_total',
+      'Pages that were cut off because they did not read.',
+      'counter',
+      clients.dropped,
+    ),
     {
       name: 'sluice_dashboard_part_up',
       help: '1 for what answers, 0 for what is down.',
@@ -233,7 +238,11 @@ export function dashboardMetrics(
 
 /** It can show what is down: that is its work. */
 export function dashboardHealth(parts: readonly PartNow[]): Health {
-  return { problems: {}, ready: true, detail: { down: parts.flatMap(({ name, state }) => (state === 'down' ? [name] : [])) } };
+  return {
+    problems: {},
+    ready: true,
+    detail: { down: parts.flatMap(({ name, state }) => (state === 'down' ? [name] : [])) },
+  };
 }
 
 function one(name: string, help: string, type: Type, value: number): Metric {

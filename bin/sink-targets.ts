@@ -7,10 +7,7 @@ import { lakeStageOf, lakeTopics } from '../processors/sinks/lake.ts';
 import { warehouseTopics } from '../processors/sinks/warehouse.ts';
 
 /** Those that the installation has an address of. */
-export function sinkTargets(
-  { postgres, lake }: Pick<Installation, 'postgres' | 'lake'>,
-  app: string,
-): SinkTarget[] {
+export function sinkTargets({ postgres, lake }: Pick<Installation, 'postgres' | 'lake'>, app: string): SinkTarget[] {
   const warehouse: SinkTarget[] =
     postgres === undefined
       ? []

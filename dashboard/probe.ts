@@ -17,8 +17,9 @@ export interface Probe<T> {
 
 /** A failing probe is asked again after a pause that grows up to this, ms. */
 const MAX_PAUSE_MS = 10_000;
-/** A slow answer is asked for less often: at most this share of the time is spent on answers. */
-const BUSY = 0.25;
+/** After a slow answer the pause is so many times as long as it took, up to a limit: what is slow has enough to do. */
+const PAUSE_PER_ANSWER = 2;
+const MAX_SLOW_MS = 5_000;
 const REASON_LENGTH = 200;
 
 /** A probe that runs. */
@@ -86,7 +87,10 @@ export class RunningProbe<T> {
     const took = performance.now() - begun;
     const { everyMs } = this.#probe;
     const pause = this.#failures === 0 ? everyMs : Math.min(MAX_PAUSE_MS, everyMs * 2 ** (this.#failures - 1));
-    this.#timer = setTimeout(() => void this.#ask(), Math.max(pause * this.#slowdown, took / BUSY));
+    this.#timer = setTimeout(
+      () => void this.#ask(),
+      Math.max(pause * this.#slowdown, Math.min(MAX_SLOW_MS, took * PAUSE_PER_ANSWER)),
+    );
     this.#onAnswer();
   }
 

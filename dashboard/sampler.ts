@@ -33,6 +33,7 @@ export class Sampler {
   readonly #gold: RunningProbe<readonly GoldTableNow[]> | undefined;
   readonly #history: HistoryPoint[] = [];
   #last: StreamsNow | undefined;
+  #point: HistoryPoint = { at: 0, bronze: null, silver: null, gold: null, lagMs: null };
   #timer: NodeJS.Timeout | undefined;
   #snapshot: Snapshot;
   #fresh = false;
@@ -83,13 +84,15 @@ export class Sampler {
   #step(): void {
     if (!this.#fresh) return;
     this.#fresh = false;
-    this.#snapshot = this.#make();
-    // Between two answers nothing has happened that could be drawn.
-    if (this.#streams.value !== this.#last) {
-      this.#last = this.#streams.value;
-      this.#history.push(this.#snapshot.history);
+    const streams = this.#streams.value;
+    // One point per answer of Kafka, however often other parts answer.
+    if (streams !== undefined && streams !== this.#last) {
+      this.#last = streams;
+      this.#point = totals(Date.now(), streams);
+      this.#history.push(this.#point);
       if (this.#history.length > HISTORY_POINTS) this.#history.shift();
     }
+    this.#snapshot = this.#make();
     this.#options.onSnapshot(this.#snapshot);
   }
 
@@ -113,7 +116,7 @@ export class Sampler {
       streams,
       sinks: this.#sinks?.value ?? [],
       gold: this.#gold?.value ?? [],
-      history: totals(at, streams),
+      history: this.#point,
     };
   }
 }
@@ -143,13 +146,13 @@ function sinksPart(asked: PartNow, sinks: readonly SinkNow[]): PartNow {
   return wrong.length === 0 ? asked : { ...asked, state: 'down', detail: wrong.join('; ') };
 }
 
-function totals(at: number, streams: StreamsNow | null): HistoryPoint {
+function totals(at: number, streams: StreamsNow): HistoryPoint {
   const sum = (tier: string): number | null => {
-    const rates = (streams?.topics ?? []).flatMap((topic) => (topic.tier === tier ? [topic.perSecond] : []));
+    const rates = streams.topics.flatMap((topic) => (topic.tier === tier ? [topic.perSecond] : []));
     const known = rates.filter((rate) => rate !== null);
     return known.length === 0 ? null : known.reduce((a, b) => a + b, 0);
   };
-  const lags = (streams?.stages ?? []).flatMap(({ lagMs }) => (lagMs === null ? [] : [lagMs]));
+  const lags = streams.stages.flatMap(({ lagMs }) => (lagMs === null ? [] : [lagMs]));
   return {
     at,
     bronze: sum('bronze'),

@@ -142,10 +142,14 @@ async function listen(server: FastifyInstance, { host, port, logger }: Dashboard
       logger.warn({ port }, 'the port is taken: another one is used');
       return portOf(await server.listen({ host, port: 0 }));
     }
-    throw new ConfigError('SLC_DASHBOARD_LISTEN', `the dashboard cannot listen on ${host}:${port} (${code ?? 'error'})`, {
-      cause: error,
-      hint: 'choose another SLUICE_DASHBOARD_HOST or SLUICE_DASHBOARD_PORT (0: any free one)',
-    });
+    throw new ConfigError(
+      'SLC_DASHBOARD_LISTEN',
+      `the dashboard cannot listen on ${host}:${port} (${code ?? 'error'})`,
+      {
+        cause: error,
+        hint: 'choose another SLUICE_DASHBOARD_HOST or SLUICE_DASHBOARD_PORT (0: any free one)',
+      },
+    );
   }
 }
 

@@ -11,7 +11,6 @@ export const shopViews: readonly GoldView[] = [
       { name: 'category', kind: 'text' },
       { name: 'country', kind: 'text' },
       { name: 'orders', kind: 'number' },
-      { name: 'units', kind: 'number' },
       { name: 'revenue', kind: 'number' },
     ],
     orderBy: 'window_end desc, revenue desc, category, country',
@@ -59,16 +58,16 @@ export const shopViews: readonly GoldView[] = [
   },
   {
     table: 'gold.top_selling_items',
-    about: 'The ten items that sold best in an hour or a day',
+    about: 'The ten items that sold best in an hour (by revenue), or a day',
     columns: [
       { name: 'window_start', kind: 'time' },
-      { name: 'period', kind: 'text' },
       { name: 'rank', kind: 'number' },
       { name: 'title', kind: 'text' },
       { name: 'units', kind: 'number' },
       { name: 'revenue', kind: 'number' },
     ],
-    orderBy: `window_start desc, period, ranked_by, rank`,
+    where: `period = 'hour' and ranked_by = 'revenue'`,
+    orderBy: 'window_start desc, rank',
     chart: {
       kind: 'bars',
       title: 'Revenue by item, newest hour',

@@ -12,6 +12,8 @@ export interface GoldView {
   /** One line for people. */
   readonly about: string;
   readonly columns: readonly Column[];
+  /** Rows that are shown; all of them without. */
+  readonly where?: string;
   /** What comes first is newest. */
   readonly orderBy: string;
   readonly chart: {
@@ -81,14 +83,15 @@ export function createWarehouseProbe(options: WarehouseOptions): Probe<readonly 
 }
 
 async function readView(client: Client, view: GoldView, deadline: number): Promise<GoldTableNow> {
-  const { table, about, columns, orderBy, chart } = view;
+  const { table, about, columns, where = 'true', orderBy, chart } = view;
   const shown = { name: table, about, columns };
   if (Date.now() > deadline) return { ...shown, ...NOTHING, problem: 'the other tables took all the time' };
   try {
     const [schema = '', name = ''] = table.split('.');
-    const names = columns.map((column) => `${expressionOf(column)} as ${column.name}`).join(', ');
+    // Names of their own: `order by` would take a text of the same name for the column.
+    const names = columns.map((column, i) => `${expressionOf(column)} as shown_${i}`).join(', ');
     const newest = await client.query<(string | null)[]>({
-      text: `select ${names} from ${table} order by ${orderBy} limit ${ROWS}`,
+      text: `select ${names} from ${table} where ${where} order by ${orderBy} limit ${ROWS}`,
       rowMode: 'array',
     });
     const counted = await client.query<{ rows: string }>(

@@ -10,6 +10,7 @@ export const help = `sluice check
 const root = dirname(dirname(import.meta.dirname));
 const CHECKS: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
   ['types', 'tsc', ['-p', '.']],
+  ['types of the page', 'tsc', ['-p', 'dashboard/page']],
   ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
   ['format', 'oxfmt', ['--check', '.']],
   ['generated types', 'node', ['schemas/generate.ts', '--check']],

@@ -6,7 +6,14 @@ import { createWarehouseProbe, type Dashboard, shopViews, startDashboard } from 
 import { topologyJson } from '../../dev/inspect/describe.ts';
 import { findInstallation, type Installation } from '../../dev/inspect/installation.ts';
 import { postHogTopics } from '../../processors/sinks/posthog.ts';
-import { KafkaConnection, shopTopology, type ShownSink, sinksProbe, streamsProbe, topologyOf } from '../dashboard/streams.ts';
+import {
+  KafkaConnection,
+  shopTopology,
+  type ShownSink,
+  sinksProbe,
+  streamsProbe,
+  topologyOf,
+} from '../dashboard/streams.ts';
 import { dashboardHealth, dashboardMetrics, tellMetrics } from '../role-metrics.ts';
 import { sinkTargets } from '../sink-targets.ts';
 
@@ -18,7 +25,10 @@ export const help = `sluice dashboard [--port N] [--app NAME]
 const DEFAULT_PORT = '9080';
 
 export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { port: { type: 'string' }, app: { type: 'string', default: 'shop' } } });
+  const { values } = parseArgs({
+    args,
+    options: { port: { type: 'string' }, app: { type: 'string', default: 'shop' } },
+  });
   const port = portOf(values.port ?? (process.env['SLUICE_DASHBOARD_PORT'] || DEFAULT_PORT));
   const installation = findInstallation(process.env);
   const logger = pino({ name: 'dashboard', level: process.env['SLUICE_LOG'] ?? 'info' });
@@ -53,8 +63,7 @@ async function start(app: string, installation: Installation, port: number, logg
     probes: {
       streams: streamsProbe(new KafkaConnection(brokers, quiet), shop, topology),
       sinks: sinks.length === 0 ? undefined : sinksProbe(new KafkaConnection(brokers, quiet), app, sinks),
-      gold:
-        postgres === undefined ? undefined : createWarehouseProbe({ connectionString: postgres, views: shopViews }),
+      gold: postgres === undefined ? undefined : createWarehouseProbe({ connectionString: postgres, views: shopViews }),
     },
     host: process.env['SLUICE_DASHBOARD_HOST'] || '127.0.0.1',
     port,

@@ -28,7 +28,7 @@ import { historyMs } from '../history-option.ts';
 import { workerCount } from '../workers/worker-count.ts';
 
 export const help = `sluice start [--seconds N] [--rate X] [--history D] [--seed N] [--workers N] [--no-simulator] [--docker]
-  Starts the local parts that have no address in the environment or .env, then sources, stages, sinks and the simulator. Ctrl-C ends all.
+  Starts the local parts that have no address in the environment or .env, then sources, stages, sinks, the simulator and the dashboard. Ctrl-C ends all.
   --seconds N: on data of its own, N seconds of dense traffic; then verifies every table; exit code 0 only if all is right.
   --history D: before live traffic, back-dated traffic of so long, on fresh data: 30d are 300,000 events and 30,000 changes.
   --rate X: X times the traffic. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.
@@ -45,6 +45,7 @@ const OPTIONS = {
 } as const;
 const MIN_ROWS = 20;
 const VERIFY_END_MS = 2_000;
+const DASHBOARD_PORT = 9080;
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -83,6 +84,7 @@ export async function run(args: string[]): Promise<number> {
       // The simulator says what time it is: that of its history, then the wall clock's.
       ...(values.history !== undefined && { SLUICE_CLOCK: 'sender' }),
       ...(await captureEnvironment(bounded, ports['capture']?.['http'])),
+      ...(bounded ? {} : await dashboardEnvironment(ports['dashboard']?.['http'])),
     }),
     async prepare(address, signal, print) {
       const mysql = shopUrl(await address('mysql'));
@@ -203,6 +205,13 @@ async function captureEnvironment(bounded: boolean, lastPort: number | undefined
   return { SLUICE_CAPTURE_PORT: String(port), SLUICE_POSTHOG_HOST: `http://127.0.0.1:${port}` };
 }
 
+/** A bounded run has none: nobody looks, and it takes time of the processor. A port that is taken is no reason not to start. */
+async function dashboardEnvironment(lastPort: number | undefined): Promise<Environment> {
+  const text = process.env['SLUICE_DASHBOARD_PORT'] ?? '';
+  const port = await freePort(text === '' || Number(text) === 0 ? (lastPort ?? DASHBOARD_PORT) : Number(text));
+  return { SLUICE_DASHBOARD_PORT: String(port), SLUICE_DASHBOARD: `http://127.0.0.1:${port}` };
+}
+
 function roles(
   dir: string,
   inheritedAndOwn: Environment,
@@ -230,6 +239,8 @@ function roles(
     role('run', 'topology', runArgs),
     role('sinks', 'sink'),
     ...(simulatorArgs === undefined ? [] : [role('simulate', 'traffic', simulatorArgs)]),
+    // Its port of metrics is the last one: those of the others stay what they were.
+    ...(env['SLUICE_DASHBOARD'] === undefined ? [] : [role('dashboard', 'target')]),
   ];
 }
 

@@ -1,5 +1,12 @@
 /** What the dashboard shows of Kafka: asked again and again, over connections that are thrown away after a failure. */
-import { buildTopology, createKafkaClient, type KafkaAdmin, type KafkaClient, type Logger, type Topology } from '#topology';
+import {
+  buildTopology,
+  createKafkaClient,
+  type KafkaAdmin,
+  type KafkaClient,
+  type Logger,
+  type Topology,
+} from '#topology';
 import type { Probe, SinkNow, StageNow, StreamsNow, TopologyNow } from '../../dashboard/index.ts';
 import { Catalogue } from '../../dev/inspect/catalogue.ts';
 import { ClockFollower, type Clocks, type HeldBack } from '../../dev/inspect/clocks.ts';
@@ -39,7 +46,11 @@ export class KafkaConnection {
   }
 
   async #connect(): Promise<{ readonly client: KafkaClient; readonly admin: KafkaAdmin }> {
-    const client = createKafkaClient({ brokers: [...this.#brokers], clientId: 'sluice-dashboard', logger: this.#logger });
+    const client = createKafkaClient({
+      brokers: [...this.#brokers],
+      clientId: 'sluice-dashboard',
+      logger: this.#logger,
+    });
     try {
       return { client, admin: await client.admin() };
     } catch (error) {
@@ -76,7 +87,10 @@ export function topologyOf(
     };
   });
   const written = new Set(stages.flatMap(({ writes }) => writes));
-  const read = [...stages.flatMap(({ reads }) => reads), ...sinks.flatMap(({ topics }) => topics.map(({ name }) => name))];
+  const read = [
+    ...stages.flatMap(({ reads }) => reads),
+    ...sinks.flatMap(({ topics }) => topics.map(({ name }) => name)),
+  ];
   return {
     app: topology.app,
     sources: [...new Set(read)]
@@ -97,7 +111,9 @@ export function streamsProbe(
   const rates = new RecordRates();
   const counter = new PutAsideCounter();
   const reads = new ReadRates();
-  const names = [...new Set([...graph.sources.map(({ topic }) => topic), ...graph.stages.flatMap(({ writes }) => writes)])];
+  const names = [
+    ...new Set([...graph.sources.map(({ topic }) => topic), ...graph.stages.flatMap(({ writes }) => writes)]),
+  ];
   return {
     name: 'Kafka',
     everyMs: EVERY_MS,
@@ -122,9 +138,7 @@ export function streamsProbe(
           newest: topics.get(name)?.newest ?? null,
         })),
         stages: stagesOf(clocks, graph, topics, readRates),
-        writers: [...clocks.writers]
-          .map(([name, at]) => ({ name, at }))
-          .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+        writers: [...clocks.writers].map(([name, at]) => ({ name, at })).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
         workers,
         putAside: counts.map((each) => ({ ...each, newest: finite(each.newest) })),
         counted: complete,
@@ -158,7 +172,7 @@ export function sinksProbe(
         return target ?? { name, topics, positions: () => groupPositions(admin, `${app}.sink.${name}`, topics) };
       });
       const { sinks: lags, problems } = await sinkLags(admin, targets);
-      const members: (StreamsNow['workers'])[] = [];
+      const members: StreamsNow['workers'][] = [];
       for (const { name } of sinks) members.push(await workersOf(admin, `${app}.sink.${name}`));
       return sinks.map(({ name }, i) => {
         const problem = problems.find(({ sink }) => sink === name)?.reason ?? null;

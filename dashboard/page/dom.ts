@@ -64,8 +64,7 @@ export function setRows(body: HTMLElement, rows: readonly (readonly Cell[])[]): 
     while (row.children.length > cells.length) row.lastElementChild?.remove();
     for (const [j, cell] of cells.entries()) {
       const head = j === 0;
-      const element =
-        row.children[j] ?? row.appendChild(html(head ? 'th' : 'td', head ? { scope: 'row' } : {}));
+      const element = row.children[j] ?? row.appendChild(html(head ? 'th' : 'td', head ? { scope: 'row' } : {}));
       setText(element, cell.text);
       setAttributes(element, { class: cell.class ?? null, title: cell.title ?? null });
     }

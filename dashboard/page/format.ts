@@ -13,10 +13,14 @@ export function countText(value: number | null | undefined): string {
 export function shortText(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
   const size = Math.abs(value);
-  if (size >= 999_500) return `${size >= 9_950_000 ? whole.format(value / 1e6) : tenths.format(value / 1e6)}M`;
-  if (size >= 999.5) return `${size >= 9_950 ? whole.format(value / 1e3) : tenths.format(value / 1e3)}k`;
-  if (size >= 9.95 || Number.isInteger(value)) return whole.format(value);
-  return size < 0.05 ? '0' : tenths.format(value);
+  if (size >= 999_500) return `${twoDigits(value / 1e6)}M`;
+  return size >= 999.5 ? `${twoDigits(value / 1e3)}k` : twoDigits(value);
+}
+
+/** 0, 3, 3.4, 34: no more than two digits of which the second is a fraction. */
+function twoDigits(value: number): string {
+  const text = Math.abs(value) >= 9.95 ? whole.format(value) : tenths.format(value);
+  return text.replace(/\.0$/, '').replace(/^-0$/, '0');
 }
 
 /** 128/s. */

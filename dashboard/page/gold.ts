@@ -9,7 +9,7 @@ interface Card {
   readonly note: HTMLElement;
   readonly figure: HTMLElement;
   readonly body: HTMLElement;
-  /** The chart as it was drawn last: an equal one is not drawn again. */
+  /** The chart as it was drawn last, and how wide: an equal one is not drawn again. */
   drawn: string;
 }
 
@@ -41,14 +41,17 @@ export class GoldCards {
           })),
         ),
       );
-      const data = JSON.stringify(table.chart);
+      const style = getComputedStyle(card.figure);
+      const room = card.figure.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      const width = Math.max(280, Math.floor(room));
+      const data = JSON.stringify([table.chart, width]);
       if (table.chart === null || data === card.drawn) continue;
       card.drawn = data;
       const legend = legendOf(table.chart).map((name, i) => html('li', { class: `s${i}` }, name));
       card.figure.replaceChildren(
         html('figcaption', {}, table.chart.title),
         ...(legend.length > 0 ? [html('ul', { class: 'legend' }, ...legend)] : []),
-        chart(table.chart),
+        chart(table.chart, width),
       );
     }
   }

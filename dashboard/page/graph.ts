@@ -2,14 +2,17 @@
 import type { Snapshot, StageNow, TopologyNow } from '../snapshot.ts';
 import { sparkPaths } from './charts.ts';
 import { setAttributes, setText, svg } from './dom.ts';
-import { countText, durationText, plural, rateText, shortName, timeText } from './format.ts';
+import { countText, durationText, plural, rateText, shortName, shortText, timeText } from './format.ts';
 import { type Layout, layoutOf, pathOf, type PlacedEdge, type PlacedNode } from './layout.ts';
 
 /** A lag beyond this is worth a colour, ms: windows and joins wait for minutes by design. */
 const LAG_MS = 15 * 60_000;
 const POINTS = 60;
-const NAME_LENGTH = 23;
+const NAME_LENGTH = 27;
+/** A longer name takes smaller letters. */
+const LONG_NAME = 19;
 const SPARK = { width: 84, height: 30 } as const;
+const SMALL_SPARK = { width: 64, height: 20 } as const;
 
 interface DrawnNode {
   readonly placed: PlacedNode;
@@ -79,7 +82,8 @@ export class Graph {
       setAttributes(group, { 'aria-label': sentence, 'data-state': state });
       past.push(rate);
       if (past.length > POINTS) past.shift();
-      const { line: d, area: filled } = sparkPaths(past, SPARK.width, SPARK.height, POINTS);
+      const { width, height } = sparkOf(placed);
+      const { line: d, area: filled } = sparkPaths(past, width, height, POINTS);
       if (line !== undefined) setAttributes(line, { d });
       if (area !== undefined) setAttributes(area, { d: filled });
     }
@@ -113,17 +117,17 @@ export class Graph {
       svg('rect', { class: 'box', width, height, rx: 9 }),
       svg('rect', { class: 'tier', x: 0, y: 10, width: 3, height: height - 20, rx: 1.5 }),
       svg('circle', { class: 'state', cx: width - 15, cy: 20, r: 4 }),
-      svg('text', { class: 'name', x: 14, y: 24 }, title),
+      svg('text', { class: short.length > LONG_NAME ? 'name long' : 'name', x: 14, y: 24 }, title),
     );
     const isStage = kind === 'stage';
     group.append(text('rate', { class: isStage ? 'rate large' : 'rate', x: 14, y: isStage ? 53 : 42 }));
     let line: SVGPathElement | undefined;
     let area: SVGPathElement | undefined;
     if (kind !== 'sink') {
-      const y0 = isStage ? 32 : 16;
+      const size = sparkOf(placed);
       line = svg('path', { class: 'line' });
       area = svg('path', { class: 'area' });
-      const place = `translate(${width - SPARK.width - (isStage ? 14 : 30)} ${y0})`;
+      const place = `translate(${width - size.width - 14} ${isStage ? 32 : 28})`;
       group.append(svg('g', { class: 'spark', transform: place, 'aria-hidden': 'true' }, area, line));
     }
     if (isStage) {
@@ -135,6 +139,7 @@ export class Graph {
         text('aside', { class: 'small aside', x: width - 14, y: 101, 'text-anchor': 'end' }),
       );
     }
+    if (kind === 'source') group.append(text('aside', { class: 'small aside', x: 66, y: 42 }));
     if (kind === 'sink') group.append(text('behind', { class: 'small', x: 14, y: 57 }));
     group.addEventListener('click', () => this.#choose(id));
     group.addEventListener('keydown', (event) => {
@@ -151,15 +156,20 @@ export class Graph {
 
   #choose(id: string): void {
     this.#chosen = this.#chosen === id ? undefined : id;
-    for (const { placed, group } of this.#nodes)
-      group.setAttribute('aria-pressed', String(placed.id === this.#chosen));
+    for (const { placed, group } of this.#nodes) group.setAttribute('aria-pressed', String(placed.id === this.#chosen));
     this.#light(this.#chosen);
     this.#onChoice(this.#chosen);
   }
 
   /** What comes from a node, and what it comes from, stands out; edges from far away are seen then only. */
   #light(id: string | undefined): void {
-    const lit = id === undefined ? undefined : reachOf(id, this.#edges.map(({ placed }) => placed));
+    const lit =
+      id === undefined
+        ? undefined
+        : reachOf(
+            id,
+            this.#edges.map(({ placed }) => placed),
+          );
     this.#root.classList.toggle('lit', lit !== undefined);
     for (const { placed, group } of this.#nodes) group.classList.toggle('on', lit?.has(placed.id) === true);
     for (const { placed, path } of this.#edges) {
@@ -170,6 +180,8 @@ export class Graph {
     }
   }
 }
+
+const sparkOf = ({ kind }: PlacedNode): typeof SPARK | typeof SMALL_SPARK => (kind === 'stage' ? SPARK : SMALL_SPARK);
 
 /** All that a node's records come from or go to. */
 function reachOf(id: string, edges: readonly PlacedEdge[]): Set<string> {
@@ -207,15 +219,18 @@ function figuresOf({ name, kind }: PlacedNode, { at, parts, streams, sinks }: Sn
     const topic = streams?.topics.find((each) => each.name === name);
     const rate = topic?.perSecond ?? null;
     const state = !isKnown || topic === undefined ? 'unknown' : 'ok';
-    return { state, rate, texts: { rate: rateText(rate) }, sentence: `topic ${name}: ${rateText(rate)}` };
+    // Of the collector: what it refused for this topic.
+    const { dead } = asideOf(streams, name);
+    const aside = dead > 0 ? `${shortText(dead)} dead` : '';
+    const sentence = `topic ${name}: ${rateText(rate)}, ${dead} dead letters`;
+    return { state, rate, texts: { rate: rateText(rate), aside }, sentence };
   }
   const stage = streams?.stages.find((each) => each.name === name);
   const aside = asideOf(streams, name);
   const rate = stage?.outPerSecond ?? null;
   const lag = stage?.lagMs ?? null;
   const isRun = streams?.workers === null || (streams?.workers?.members ?? 0) > 0;
-  const state =
-    stage === undefined || !isKnown ? 'unknown' : !isRun ? 'down' : (lag ?? 0) > LAG_MS ? 'behind' : 'ok';
+  const state = stage === undefined || !isKnown ? 'unknown' : !isRun ? 'down' : (lag ?? 0) > LAG_MS ? 'behind' : 'ok';
   const held = heldText(stage);
   const texts = {
     rate: rateText(rate),
@@ -223,8 +238,8 @@ function figuresOf({ name, kind }: PlacedNode, { at, parts, streams, sinks }: Sn
     watermark: timeText(stage?.watermark, at),
     held: held === '' ? '' : `◂ ${held}`,
     aside: [
-      aside.late > 0 ? `${countText(aside.late)} late` : '',
-      aside.dead > 0 ? `${countText(aside.dead)} dead` : '',
+      aside.late > 0 ? `${shortText(aside.late)} late` : '',
+      aside.dead > 0 ? `${shortText(aside.dead)} dead` : '',
     ]
       .filter((text) => text !== '')
       .join(' · '),
@@ -236,12 +251,12 @@ function figuresOf({ name, kind }: PlacedNode, { at, parts, streams, sinks }: Sn
 }
 
 /** Late records and dead letters of a stage. */
-export function asideOf(
-  streams: Snapshot['streams'],
-  stage: string,
-): { readonly late: number; readonly dead: number } {
+export function asideOf(streams: Snapshot['streams'], stage: string): { readonly late: number; readonly dead: number } {
   const sum = (kind: 'late' | 'dead'): number =>
-    (streams?.putAside ?? []).reduce((all, one) => (one.kind === kind && one.stage === stage ? all + one.count : all), 0);
+    (streams?.putAside ?? []).reduce(
+      (all, one) => (one.kind === kind && one.stage === stage ? all + one.count : all),
+      0,
+    );
   return { late: sum('late'), dead: sum('dead') };
 }
 
@@ -249,5 +264,5 @@ export function asideOf(
 export function heldText(stage: StageNow | undefined): string {
   const held = stage?.heldBackBy;
   if (held === undefined || held === null) return '';
-  return held.writer ?? shortName(held.topic);
+  return shortName(held.writer ?? held.topic);
 }

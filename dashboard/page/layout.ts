@@ -110,8 +110,7 @@ function linksOf(topology: TopologyNow, items: Map<string, Item>): Link[] {
     for (const topic of writes) writers.set(topic, item);
     readers.push({ item, reads });
   }
-  for (const { name, reads } of topology.sinks)
-    readers.push({ item: put(`sink ${name}`, name, 'sink', null), reads });
+  for (const { name, reads } of topology.sinks) readers.push({ item: put(`sink ${name}`, name, 'sink', null), reads });
   return readers.flatMap(({ item: to, reads }) => {
     const froms = new Set(reads.map((topic) => writers.get(topic)).filter((from) => from !== undefined));
     return [...froms].filter((from) => from !== to).map((from) => ({ from, to }));
@@ -200,7 +199,8 @@ function pointsOf({ from, to }: Link, lanes: readonly Item[]): PlacedEdge['point
 }
 
 function bandsOf(items: ReadonlyMap<string, Item>): Band[] {
-  const titleOf = ({ kind, tier }: NonNullable<Item['node']>): string => (kind === 'sink' ? 'sinks' : (tier ?? 'other'));
+  const titleOf = ({ kind, tier }: NonNullable<Item['node']>): string =>
+    kind === 'sink' ? 'sinks' : (tier ?? 'other');
   const nodes = [...items.values()].flatMap(({ node, column }) => (node === undefined ? [] : [{ node, column }]));
   return [...Map.groupBy(nodes, ({ node }) => titleOf(node))].map(([title, of]) => {
     const columns = of.map(({ column }) => column);

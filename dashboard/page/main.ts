@@ -149,7 +149,7 @@ function detailsOf(
   snapshot: Snapshot | undefined,
 ): (readonly [string, string])[] | undefined {
   const now = snapshot?.at ?? 0;
-  const [kind = '', name = ''] = [id.slice(0, id.indexOf(' ')), id.slice(id.indexOf(' ') + 1)];
+  const [kind, name] = [id.slice(0, id.indexOf(' ')), id.slice(id.indexOf(' ') + 1)];
   const readers = (topic: string): string =>
     [...stages, ...sinks]
       .filter(({ reads }) => reads.includes(topic))

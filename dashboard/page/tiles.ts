@@ -71,7 +71,12 @@ export class Tiles {
       const value = html('span', { class: 'value' }, '–');
       const [line, area] = [svg('path', { class: 'line' }), svg('path', { class: 'area' })];
       const { width, height } = SIZE;
-      const box = { class: 'spark', viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true', preserveAspectRatio: 'none' };
+      const box = {
+        class: 'spark',
+        viewBox: `0 0 ${width} ${height}`,
+        'aria-hidden': 'true',
+        preserveAspectRatio: 'none',
+      };
       const figures = html('p', {}, value, html('span', { class: 'unit' }, tile.unit));
       const root = html('div', { class: `tile tone-${tile.tone}` }, html('h2', {}, tile.title), figures);
       if (tile.past !== undefined) root.append(svg('svg', box, area, line));

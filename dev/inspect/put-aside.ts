@@ -70,15 +70,14 @@ export class PutAsideCounter {
     kind: PutAside['kind'],
     topic: string,
     one: {
-      readonly stage: string;
-      readonly reason: string;
+      readonly stage: unknown;
+      readonly reason: unknown;
       readonly place: string;
       readonly detail: string;
       readonly timestamp: number;
     },
   ): void {
-    // Anybody may write there: these are no strings for sure.
-    const asked = { stage: String(one.stage).slice(0, NAME_LENGTH), reason: String(one.reason).slice(0, NAME_LENGTH) };
+    const asked = { stage: nameOf(one.stage), reason: nameOf(one.reason) };
     const known = this.#counts.has(idOf(topic, asked)) || this.#counts.size < MAX_REASONS;
     const { stage, reason } = known ? asked : { stage: asked.stage, reason: 'others' };
     const id = idOf(topic, { stage, reason });
@@ -96,6 +95,11 @@ export class PutAsideCounter {
     held.example = one.place;
     held.detail = one.detail.slice(0, DETAIL_LENGTH);
   }
+}
+
+/** Anybody may write into these topics: what should be a text may be anything that JSON has. */
+function nameOf(value: unknown): string {
+  return (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, NAME_LENGTH);
 }
 
 const idOf = (topic: string, { stage, reason }: { readonly stage: string; readonly reason: string }): string =>

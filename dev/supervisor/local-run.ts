@@ -63,13 +63,14 @@ const ADDRESSES: Readonly<Record<string, { readonly form: RegExp; readonly examp
   SLUICE_POSTGRES: { form: /^postgres(ql)?:\/\/\S+/, example: 'postgres://user:password@127.0.0.1:5432/sluice' },
   SLUICE_POSTHOG_HOST: { form: /^https?:\/\/[^\s/@]+/, example: 'https://eu.i.posthog.com' },
   SLUICE_COLLECTOR_PORT: { form: /^\d{1,5}$/, example: '8080' },
+  SLUICE_DASHBOARD_PORT: { form: /^\d{1,5}$/, example: '9080' },
 };
 
 /** ConfigError SLC_CONFIG_OPTION for an address that no part could use: said before anything starts. Values may hold passwords: not repeated. */
 export function checkEnvironment(env: NodeJS.ProcessEnv): void {
   for (const [name, { form, example }] of Object.entries(ADDRESSES)) {
     const value = env[name] ?? '';
-    if (value === '' || (form.test(value) && (name !== 'SLUICE_COLLECTOR_PORT' || Number(value) <= MAX_PORT))) continue;
+    if (value === '' || (form.test(value) && (!name.endsWith('_PORT') || Number(value) <= MAX_PORT))) continue;
     throw new ConfigError('SLC_CONFIG_OPTION', `${name} is not of the form that is needed`, {
       hint: `for instance ${name}=${example}, in the environment or .env`,
     });

@@ -37,7 +37,7 @@ export async function killAll(roles: readonly Role[], parts: LocalParts): Promis
 }
 
 const LEFT_ORDER: readonly (readonly string[])[] = [
-  ['simulate'],
+  ['simulate', 'dashboard'],
   ['sources'],
   ['run'],
   ['sinks'],

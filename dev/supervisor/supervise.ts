@@ -253,7 +253,7 @@ class Run {
     const shown = Object.entries(env).filter(([name]) => name.startsWith('SLUICE_'));
     const addresses = Object.fromEntries(shown.map(([name, value]) => [name, withoutPassword(value)]));
     const ports = { ...this.#runFile.state.ports };
-    for (const name of ['collector', 'capture']) {
+    for (const name of ['collector', 'capture', 'dashboard']) {
       const port = Number(env[`SLUICE_${name.toUpperCase()}_PORT`] ?? '');
       if (Number.isSafeInteger(port) && port > 0) ports[name] = { http: port };
     }

@@ -119,7 +119,7 @@ describe('docker-compose.yml', () => {
 
   test('the variables of our services are those that the code reads', async () => {
     const read = new Set<string>();
-    for await (const file of glob('{bin,connectors,dev,simulators}/**/*.ts', { cwd: ROOT })) {
+    for await (const file of glob('{bin,connectors,dashboard,dev,simulators}/**/*.ts', { cwd: ROOT })) {
       const source = await readFile(join(ROOT, file), 'utf8');
       for (const [, name = ''] of source.matchAll(/'(SLUICE_[A-Z_]+)'/g)) read.add(name);
     }
@@ -144,7 +144,7 @@ test('the image holds every folder that a role imports from', async () => {
   const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
   const ignore = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n');
   const copied = [...dockerfile.matchAll(/^COPY (\S+) \S+$/gm)].map(([, name = '']) => name);
-  for (const folder of ['bin', 'connectors', 'dev', 'processors', 'schemas', 'simulators', 'topology']) {
+  for (const folder of ['bin', 'connectors', 'dashboard', 'dev', 'processors', 'schemas', 'simulators', 'topology']) {
     assert.ok(copied.includes(folder), `${folder} is not copied`);
   }
   for (const name of copied) assert.ok(ignore.includes(`!${name}`), `${name} is ignored`);
