@@ -2,6 +2,7 @@
  * A broker in memory behind the port: real record batch bytes, transactions with markers and fencing, groups. It passes the contract suite of drivers
  * (test/topology/kafka-client/contract.ts), which also runs on the real broker; it has no clock, no disk and no other clients.
  */
+import { type Clock, systemClock } from '../clock.ts';
 import { ConfigError, InvariantError, RetriableError, TaskMigratedError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
 import { assignPartitions, type MemberInfo } from '../runtime/assign-partitions.ts';
@@ -34,12 +35,19 @@ interface Member {
 export class FakeKafka {
   /** Every call fails with RetriableError SLC_BROKER_AWAY while true. */
   away = false;
+  /** By which its readers wait for records: no longer than they were told to. */
+  readonly clock: Clock;
   readonly #topics = new Map<string, FakePartition[]>();
   readonly #transactions = new Map<string, FakeTransactions>();
   readonly #offsets = new Map<string, CommittedOffset>();
   readonly #groups = new Map<string, Member[]>();
+  readonly #waiting = new Set<() => void>();
   #producerIds = 1_000n;
   #members = 0;
+
+  constructor(options: { readonly clock?: Clock } = {}) {
+    this.clock = options.clock ?? systemClock;
+  }
 
   /** A client of this broker: any number may be made. */
   client(): KafkaClient {
@@ -83,6 +91,23 @@ export class FakeKafka {
     return { producerId: state.producerId, epoch: state.epoch };
   }
 
+  /** Something was written, or a transaction has ended: readers that wait look again. */
+  wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+
+  /** Resolves when something may have changed, after `maxWaitMs` at the latest. */
+  async changed(maxWaitMs: number): Promise<void> {
+    const over = new AbortController();
+    let wake = (): void => undefined;
+    const woken = new Promise<void>((resolve) => (wake = resolve));
+    this.#waiting.add(wake);
+    await Promise.race([woken, this.clock.sleep(maxWaitMs, over.signal)]);
+    this.#waiting.delete(wake);
+    over.abort('woken');
+  }
+
   newProducerId(): bigint {
     return ++this.#producerIds;
   }
@@ -108,6 +133,7 @@ export class FakeKafka {
     }
     state.partitions.clear();
     state.offsets.clear();
+    this.wake();
   }
 
   #admin(): KafkaAdmin {

@@ -68,8 +68,10 @@ export class FakePartition {
     this.#write(markerOf(producerId, committed), 1);
   }
 
+  /** The start never goes back. */
   deleteBefore(offset: bigint): void {
-    this.#start = offset > this.#end ? this.#end : offset;
+    const start = offset > this.#end ? this.#end : offset;
+    if (start > this.#start) this.#start = start;
   }
 
   /** What a fetch brings; undefined when the offset is not in the log. */
@@ -78,8 +80,8 @@ export class FakePartition {
     const endOffset = this.end(committed);
     const taken: Buffer[] = [];
     let size = 0;
-    for (const { bytes, last, base } of this.#log) {
-      if (last < offset) continue;
+    for (let i = this.#firstAt(offset); i < this.#log.length; i++) {
+      const { bytes, base } = this.#log[i] as Written;
       if (base >= endOffset || (size > 0 && size + bytes.length > maxBytes)) break;
       taken.push(bytes);
       size += bytes.length;
@@ -87,6 +89,17 @@ export class FakePartition {
     const aborted = committed ? this.#aborted.filter(({ lastOffset }) => lastOffset >= offset) : [];
     const { batches, nextOffset } = parseFetched(Buffer.concat(taken), offset, aborted);
     return { topic: tp.topic, partition: tp.partition, batches, nextOffset, endOffset, bytes: size };
+  }
+
+  /** Index of the first batch that ends at or after an offset: all before it are older. */
+  #firstAt(offset: bigint): number {
+    let [low, high] = [0, this.#log.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#log[middle] as Written).last < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #write(bytes: Buffer, count: number): bigint {

@@ -43,6 +43,7 @@ export class FakeProducer implements KafkaProducer {
           throw new ConfigError('SLC_BROKER_REFUSED', `${topic}-${partition}: a batch of ${batch.sizeBytes} bytes`);
         }
         const log = this.#broker.partition({ topic, partition });
+        this.#broker.wake();
         if (!this.#open) return { topic, partition, baseOffset: log.append(batch, this.#id, false) };
         this.#transaction().partitions.add(log);
         return { topic, partition, baseOffset: log.append(batch, this.#producerId, true) };

@@ -1,4 +1,3 @@
-import { systemClock } from '../clock.ts';
 import { TaskCorruptedError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
 import type { FetchedRecords, KafkaReader, ReaderOptions } from '../runtime/kafka-client.ts';
@@ -11,7 +10,6 @@ interface Position {
   reported: boolean;
 }
 
-const POLL_MS = 2;
 const MAX_BYTES_PER_PARTITION = 2 ** 20;
 
 /** A reader of a fake broker. */
@@ -28,6 +26,7 @@ export class FakeReader implements KafkaReader {
   seek(tp: TopicPartition, offset: bigint | 'earliest'): void {
     const paused = this.#positions.get(keyOf(tp))?.paused ?? false;
     this.#positions.set(keyOf(tp), { tp, offset, paused, reported: false });
+    this.#broker.wake();
   }
 
   remove(tp: TopicPartition): void {
@@ -42,12 +41,13 @@ export class FakeReader implements KafkaReader {
   resume(tp: TopicPartition): void {
     const position = this.#positions.get(keyOf(tp));
     if (position !== undefined) position.paused = false;
+    this.#broker.wake();
   }
 
   async poll(maxWaitMs: number): Promise<FetchedRecords[]> {
     const fetched = this.#fetch();
     if (fetched.length > 0) return fetched;
-    await systemClock.sleep(Math.min(POLL_MS, maxWaitMs));
+    await this.#broker.changed(maxWaitMs);
     return this.#fetch();
   }
 
@@ -71,6 +71,7 @@ export class FakeReader implements KafkaReader {
       throw new TaskCorruptedError(
         'SLC_TASK_OFFSET_OUT_OF_RANGE',
         `${keyOf(tp)} does not have offset ${position.offset}`,
+        { where: keyOf(tp) },
       );
     }
     const { batches, nextOffset, endOffset } = fetched;
