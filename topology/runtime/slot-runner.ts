@@ -18,7 +18,8 @@ import { DurationHistogram } from './duration-histogram.ts';
 import type { ReplayFeed } from './replay-feed.ts';
 import { type RestoreProgress, restoreStores } from './restore.ts';
 import { type CommitPlan, Slot } from './slot.ts';
-import { endsByTopic, makeSlotParts, type StartPosition, type Wiring, writtenPartitions } from './wiring.ts';
+import { startPositions } from './start-positions.ts';
+import { endsByTopic, makeSlotParts, type Wiring, writtenPartitions } from './wiring.ts';
 
 /** Limits and intervals of an application's slots. */
 export interface RuntimeOptions {
@@ -87,6 +88,8 @@ export class SlotRunner implements PromiseListener {
   #lastCommit = 0;
   #lastCommitEnd = 0;
   #attempt = 0;
+  /** Why the slot is to be taken anew, told from outside. */
+  #lost: Error | undefined;
   /** Next offset to read per repartition topic, as committed; what is before it nobody needs. */
   readonly #trimmable = new Map<string, bigint>();
 
@@ -122,6 +125,19 @@ export class SlotRunner implements PromiseListener {
     this.#abort.abort();
     this.wake();
     await this.#loop;
+  }
+
+  /**
+   * True when the slot reads that partition, as `where` of the reader's error names it: it is then taken anew, since whoever had it meanwhile may have
+   * processed what is gone. When nobody has, taking it says so.
+   */
+  loses(error: TaskCorruptedError): boolean {
+    const input = this.#slot?.inputs.find(({ tp }) => `${tp.topic}-${tp.partition}` === error.where);
+    if (input === undefined) return false;
+    this.#context.reader.remove(input.tp);
+    this.#lost = error;
+    this.wake();
+    return true;
   }
 
   enqueue(fetched: FetchedRecords): void {
@@ -179,7 +195,8 @@ export class SlotRunner implements PromiseListener {
     const again =
       error instanceof TaskMigratedError || error instanceof RetriableError || error instanceof TaskCorruptedError;
     const code = error instanceof SluiceError ? error.code : 'SLC_BUG';
-    if (again && code !== 'SLC_TASK_OFFSET_OUT_OF_RANGE') {
+    if (again && (code !== 'SLC_TASK_OFFSET_OUT_OF_RANGE' || error === this.#lost)) {
+      this.#lost = undefined;
       logger.warn({ slot: this.partition, code }, `slot ${this.partition}: ${error.message}; taking it anew`);
       return true;
     }
@@ -196,7 +213,7 @@ export class SlotRunner implements PromiseListener {
     this.#producer = producer;
     // Fence first: only then are committed offsets, changelogs and ledger the last word of whoever had the slot.
     await producer.fence();
-    const positions = await this.#positions();
+    const positions = await startPositions(this.#context, this.partition);
     const { tasks, inputs, collector } = makeSlotParts(wiring, this.partition, (topic) => {
       return positions.get(topic) ?? { offset: 0n, clock: -Infinity };
     });
@@ -242,28 +259,11 @@ export class SlotRunner implements PromiseListener {
     for (const promise of feed.promises) slot.receive(promise);
   }
 
-  async #positions(): Promise<Map<string, StartPosition>> {
-    const { app, admin, wiring, feed } = this.#context;
-    const topics = wiring.topology.subTopologies
-      .filter((sub) => this.partition < sub.partitions)
-      .flatMap((sub) => sub.sources.map((source) => source.topic.name));
-    const partitions = [...new Set(topics)].map((topic) => ({ topic, partition: this.partition }));
-    const starts = await admin.offsets(partitions, { committed: true });
-    const positions = new Map<string, StartPosition>();
-    for (const [i, { topic }] of partitions.entries()) {
-      const start = feed?.rangeOf({ topic, partition: this.partition });
-      positions.set(topic, start ?? { offset: starts[i]?.start ?? 0n, clock: -Infinity });
-    }
-    for (const { topic, offset, metadata } of await admin.committedOffsets(app, partitions)) {
-      positions.set(topic, { ...positions.get(topic), offset, clock: clockOf(metadata) });
-    }
-    return positions;
-  }
-
   async #work(): Promise<void> {
     const slot = this.#slot;
     if (slot === undefined) return;
     while (!this.#abort.signal.aborted) {
+      if (this.#lost !== undefined) throw this.#lost;
       const { count, wait } = slot.process(SLICE_RECORDS);
       this.#resume(slot);
       if (this.#context.feed === undefined) slot.takeHints(this.#context.ledger.hints, this.#context.clock.now());
@@ -371,12 +371,6 @@ function ledgerBatches(
   const batch = new BatchBuilder();
   for (const { key, value } of records) batch.append(key, value, now);
   return [{ topic: ledgerTopicOf(app), partition: 0, batch }];
-}
-
-function clockOf(metadata: string | null): number {
-  if (metadata === null || metadata === '') return -Infinity;
-  const { w } = JSON.parse(metadata) as { w?: number };
-  return w ?? -Infinity;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { type Clock, systemClock } from '../clock.ts';
 import type { Topology } from '../dsl/topology.ts';
-import { RetriableError, SluiceError, TaskMigratedError } from '../errors.ts';
+import { RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { SerdeFactory } from '../serde.ts';
 import { type DurationCounts, sumOfDurations } from './duration-histogram.ts';
@@ -228,7 +228,9 @@ class RunningApp implements StreamApp {
         for (const fetched of await reader.poll(POLL_MS)) this.#runners.get(fetched.partition)?.enqueue(fetched);
       } catch (error) {
         if (!(error instanceof SluiceError)) return this.#config.onFatal(error as Error);
-        if (!(error instanceof RetriableError)) return this.#config.onFatal(error);
+        if (error instanceof TaskCorruptedError && error.code === 'SLC_TASK_OFFSET_OUT_OF_RANGE') {
+          if ([...this.#runners.values()].some((runner) => runner.loses(error))) continue;
+        } else if (!(error instanceof RetriableError)) return this.#config.onFatal(error);
         this.#config.logger.warn({ code: error.code }, `reading: ${error.message}; trying again`);
         await this.#clock.sleep(START_BACKOFF_MS, this.#abort.signal);
       }
