@@ -134,6 +134,7 @@ export type {
 export { ledgerTopicOf } from './runtime/ledger-reader.ts';
 export { sinkDeadLetterTopicOf } from './runtime/sink-dead-letters.ts';
 export type { ReadOnlyTable } from './runtime/read-only-table.ts';
+export { type RestoreProgress, sumOfRestores } from './runtime/restore.ts';
 export {
   createSinkPositions,
   type HeldPosition,
@@ -151,6 +152,7 @@ export {
 } from './runtime/sink-runner.ts';
 export type { SinkStage, SinkTopic } from './runtime/sink-stage.ts';
 export type { RuntimeOptions } from './runtime/slot-runner.ts';
+export type { PersistentState } from './runtime/slot-state.ts';
 export { type StageStats, sumOfStores } from './runtime/stage-stats.ts';
 export type { StoreSize } from './runtime/task.ts';
 export { DEFAULT_RUNTIME_OPTIONS, startStreamApp, type StreamApp, type StreamAppConfig } from './runtime/stream-app.ts';

@@ -1,4 +1,4 @@
-import { type StageStats, type StreamApp, sumOfDurations, sumOfStores } from '#topology';
+import { type StageStats, type StreamApp, sumOfDurations, sumOfRestores, sumOfStores } from '#topology';
 
 /** What one worker tells. */
 export type WorkerStats = ReturnType<StreamApp['stats']>;
@@ -12,10 +12,8 @@ export function mergeStats(all: readonly WorkerStats[]): WorkerStats {
     restored: sum(all, ({ restored }) => restored),
     commits: sum(all, ({ commits }) => commits),
     commitMs: sumOfDurations(all.map(({ commitMs }) => commitMs)),
-    restoring: {
-      total: sum(all, ({ restoring }) => restoring.total),
-      done: sum(all, ({ restoring }) => restoring.done),
-    },
+    restoring: sumOfRestores(all.map(({ restoring }) => restoring)),
+    state: sumOfBudgets(all.flatMap(({ state }) => state ?? [])),
     ready: all.every(({ ready }) => ready),
   };
 }
@@ -44,6 +42,12 @@ function mergeStage(parts: readonly StageStats[]): StageStats {
     lagMs: watermark === null || !Number.isFinite(newest) ? null : Math.max(0, newest - watermark),
     heldBackBy: least?.heldBackBy ?? null,
   };
+}
+
+function sumOfBudgets(all: readonly NonNullable<WorkerStats['state']>[]): WorkerStats['state'] {
+  if (all.length === 0) return undefined;
+  const usedBytes = sum(all, (state) => state.usedBytes);
+  return { usedBytes, budgetBytes: sum(all, (state) => state.budgetBytes) };
 }
 
 function sum<T>(all: readonly T[], of: (one: T) => number): number {

@@ -120,7 +120,7 @@ describe('numbers of several workers', () => {
     restored: 0,
     commits: 0,
     commitMs: { bounds: [], counts: [], sum: 0 },
-    restoring: { total: 0, done: 0 },
+    restoring: { total: 0, done: 0, perSecond: 0, etaMs: 0 },
     ready: true,
   });
   const merged = (...all: Partial<StageStats>[]): StageStats | undefined => mergeStats(all.map(worker)).stages[0];

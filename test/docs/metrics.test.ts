@@ -30,7 +30,7 @@ const app: ReturnType<StreamApp['stats']> = {
   restored: 0,
   commits: 1,
   commitMs: { bounds: [1], counts: [1, 0], sum: 1 },
-  restoring: { total: 0, done: 0 },
+  restoring: { total: 0, done: 0, perSecond: 0, etaMs: 0 },
   ready: true,
 };
 const sink: SinkStats = {

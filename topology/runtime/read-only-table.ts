@@ -2,7 +2,7 @@
 import type { QueriedRow } from '../dsl/node.ts';
 import type { Topology } from '../dsl/topology.ts';
 import { TopologyError } from '../errors.ts';
-import { MemoryKeyValueStore } from '../state/memory-store.ts';
+import type { KeyValueStore } from '../state/store.ts';
 import type { Task } from './task.ts';
 
 /**
@@ -29,11 +29,8 @@ export function queryTable(topology: Topology, name: string, tasks: () => readon
       hint: `tables are in: ${tables.join(', ') || 'no store'}`,
     });
   }
-  const stores = (): MemoryKeyValueStore<unknown, unknown>[] =>
-    tasks().flatMap((task) => {
-      const store = task.stores.get(name);
-      return store instanceof MemoryKeyValueStore ? [store] : [];
-    });
+  const stores = (): KeyValueStore<unknown, unknown>[] =>
+    tasks().flatMap((task) => (task.stores.get(name) as KeyValueStore<unknown, unknown> | undefined) ?? []);
   return {
     get: (key) => {
       for (const store of stores()) {

@@ -9,17 +9,19 @@
 import type { Clock } from '../clock.ts';
 import { InvariantError, RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { BatchBuilder } from '../record-batch.ts';
 import type { TopicPartition } from '../record.ts';
-import type { LedgerBytes, WriterPromise } from '../time/ledger-records.ts';
+import type { WriterPromise } from '../time/ledger-records.ts';
 import type { FetchedRecords, KafkaAdmin, KafkaClient, KafkaProducer, KafkaReader } from './kafka-client.ts';
+import { ledgerBatches } from './ledger-batches.ts';
 import { ledgerTopicOf, type LedgerReader, type PromiseListener } from './ledger-reader.ts';
 import { DurationHistogram } from './duration-histogram.ts';
 import type { ReplayFeed } from './replay-feed.ts';
-import { type RestoreProgress, restoreStores } from './restore.ts';
+import { noProgress, type RestoreProgress } from './restore.ts';
 import { type CommitPlan, Slot } from './slot.ts';
+import { restoreSlot } from './slot-restore.ts';
+import { SlotState, type StateSettings } from './slot-state.ts';
 import { startPositions } from './start-positions.ts';
-import { endsByTopic, makeSlotParts, type Wiring, writtenPartitions } from './wiring.ts';
+import { endsByTopic, makeSlotParts, type StartPosition, type Wiring, writtenPartitions } from './wiring.ts';
 
 /** Limits and intervals of an application's slots. */
 export interface RuntimeOptions {
@@ -51,6 +53,8 @@ export interface RunnerContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: RuntimeOptions;
+  /** undefined: state is in memory only. */
+  readonly state: StateSettings | undefined;
   /** Resolves when the group has said once more that this process is a member. */
   confirmed(): Promise<void>;
   /** Only in a replay. */
@@ -74,7 +78,7 @@ export class SlotRunner implements PromiseListener {
   /** Of the commits, begin to acknowledgement. */
   readonly commitMs = new DurationHistogram();
   /** Of the restore under way, or of the last one. */
-  restoring: RestoreProgress = { total: 0, done: 0 };
+  restoring: RestoreProgress = noProgress();
   /** Rounds in which nothing was processed and there was nothing to commit. */
   quietRounds = 0;
   readonly #context: RunnerContext;
@@ -82,6 +86,7 @@ export class SlotRunner implements PromiseListener {
   #loop: Promise<void> | undefined;
   #slot: Slot | undefined;
   #producer: KafkaProducer | undefined;
+  #state: SlotState | undefined;
   #graceful = false;
   #woken: (() => void) | undefined;
   /** When the last commit began, and when it ended: nothing is processed in between. */
@@ -214,17 +219,15 @@ export class SlotRunner implements PromiseListener {
     // Fence first: only then are committed offsets, changelogs and ledger the last word of whoever had the slot.
     await producer.fence();
     const positions = await startPositions(this.#context, this.partition);
-    const { tasks, inputs, collector } = makeSlotParts(wiring, this.partition, (topic) => {
-      return positions.get(topic) ?? { offset: 0n, clock: -Infinity };
-    });
-    const stores = tasks.flatMap((task) =>
-      [...task.stores.keys()].map((name) => ({
-        topic: wiring.names.changelogs.get(name) ?? '',
-        restore: (key: Uint8Array, value: Uint8Array | null) => task.restore(name, key, value),
-      })),
-    );
-    this.restoring = { total: 0, done: 0 };
-    this.restored = await restoreStores(client, admin, this.partition, stores, this.#abort.signal, this.restoring);
+    const state = this.#openState();
+    const { partition } = this;
+    const startOf = (topic: string): StartPosition => positions.get(topic) ?? { offset: 0n, clock: -Infinity };
+    const { tasks, inputs, collector } = makeSlotParts(wiring, partition, startOf, state);
+    const progress = (this.restoring = noProgress());
+    const { changelogs } = wiring.names;
+    const { signal } = this.#abort;
+    const parts = { client, admin, clock: this.#context.clock, logger, partition, tasks, changelogs, state };
+    this.restored = await restoreSlot({ ...parts, signal, progress });
     const [end] = await admin.offsets([{ topic: ledgerTopicOf(app), partition: 0 }], { committed: true });
     await Promise.race([ledger.caughtUp(end?.end ?? 0n), aborted(this.#abort.signal)]);
     const mine = new Set(tasks.map((task) => task.name));
@@ -241,6 +244,7 @@ export class SlotRunner implements PromiseListener {
       said,
       written: endsByTopic(written, ends),
       options: { tickMs, idleAfterMs, time: wiring.topology.time },
+      relieve: state === undefined ? undefined : () => state.relieve(),
     });
     this.#replay(this.#slot);
     ledger.listen(this);
@@ -249,6 +253,13 @@ export class SlotRunner implements PromiseListener {
       { slot: this.partition, restored: this.restored },
       `slot ${this.partition} taken, ${this.restored} changelog records restored`,
     );
+  }
+
+  #openState(): SlotState | undefined {
+    const { state, app, wiring, clock, logger } = this.#context;
+    if (state === undefined) return undefined;
+    const identity = { app, epoch: wiring.topology.epoch, partition: this.partition };
+    return (this.#state = new SlotState(state, identity, clock, logger));
   }
 
   /** What live knew of clocks, up to the frozen ends. */
@@ -292,6 +303,7 @@ export class SlotRunner implements PromiseListener {
     this.#lastCommit = this.#context.clock.now();
     if (!(await this.#drained(slot))) return false;
     const plan = slot.takeCommit();
+    this.#state?.check();
     const producer = this.#producer;
     if (plan === undefined || producer === undefined) {
       this.#lastCommitEnd = this.#lastCommit;
@@ -300,6 +312,7 @@ export class SlotRunner implements PromiseListener {
     await producer.begin();
     await this.#send(producer, plan);
     await producer.commit();
+    this.#state?.committed();
     this.#lastCommitEnd = this.#context.clock.now();
     this.commitMs.observe(this.#lastCommitEnd - this.#lastCommit);
     for (const { topic, offset } of plan.offsets) {
@@ -323,6 +336,7 @@ export class SlotRunner implements PromiseListener {
   async #send(producer: KafkaProducer, plan: CommitPlan): Promise<void> {
     const { app } = this.#context;
     const results = plan.collected.batches.length > 0 ? await producer.send(plan.collected.batches) : [];
+    this.#state?.sent(plan.collected.batches, results);
     const ledger = plan.ledger(results);
     if (ledger.length > 0) await producer.send(ledgerBatches(app, ledger, this.#context.clock.now()));
     if (plan.offsets.length > 0) await producer.sendOffsets(app, plan.offsets);
@@ -357,20 +371,12 @@ export class SlotRunner implements PromiseListener {
     for (const input of this.#slot?.inputs ?? []) this.#context.reader.remove(input.tp);
     this.#slot = undefined;
     this.#trimmable.clear();
+    this.#state?.close(this.#graceful);
+    this.#state = undefined;
     const producer = this.#producer;
     this.#producer = undefined;
     await producer?.close().catch(() => undefined);
   }
-}
-
-function ledgerBatches(
-  app: string,
-  records: readonly LedgerBytes[],
-  now: number,
-): { topic: string; partition: number; batch: BatchBuilder }[] {
-  const batch = new BatchBuilder();
-  for (const { key, value } of records) batch.append(key, value, now);
-  return [{ topic: ledgerTopicOf(app), partition: 0, batch }];
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

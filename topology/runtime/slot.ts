@@ -41,6 +41,7 @@ export class Slot {
   readonly #collector: RecordCollector;
   readonly #options: SlotOptions;
   readonly #time = new CurrentTime();
+  readonly #relieve: (() => void) | undefined;
   readonly #written: ReadonlyMap<string, readonly bigint[]>;
   readonly #ends = new Map<string, bigint[]>();
   readonly #said: Map<string, number>;
@@ -61,12 +62,15 @@ export class Slot {
     readonly said: ReadonlyMap<string, WriterPromise>;
     readonly written: ReadonlyMap<string, readonly bigint[]>;
     readonly options: SlotOptions;
+    /** Called between records: stores may go back to their budget. */
+    readonly relieve?: (() => void) | undefined;
   }) {
     this.partition = options.partition;
     this.inputs = options.inputs;
     this.tasks = options.tasks;
     this.#collector = options.collector;
     this.#options = options.options;
+    this.#relieve = options.relieve;
     this.#said = new Map([...options.said].map(([id, promise]) => [id, promise.m]));
     this.#written = options.written;
     for (const input of this.inputs) {
@@ -111,6 +115,7 @@ export class Slot {
       }
       input.moveOn();
       count++;
+      this.#relieve?.();
     }
     this.#processed += count;
     return { count };

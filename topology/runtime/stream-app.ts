@@ -11,10 +11,12 @@ import { type DurationCounts, sumOfDurations } from './duration-histogram.ts';
 import type { GroupMembership, KafkaAdmin, KafkaClient, KafkaReader } from './kafka-client.ts';
 import { LedgerReader } from './ledger-reader.ts';
 import type { ReplayFeed } from './replay-feed.ts';
+import { type RestoreProgress, sumOfRestores } from './restore.ts';
 import { updateRoster } from './roster.ts';
 import { queryTable, type ReadOnlyTable } from './read-only-table.ts';
 import { type InputProgress, inputProgress, isDrained } from './run-progress.ts';
 import { type RunnerContext, type RuntimeOptions, SlotRunner } from './slot-runner.ts';
+import { type PersistentState, type StateSettings, stateSettings } from './slot-state.ts';
 import { type StageStats, stageStats } from './stage-stats.ts';
 import { topicsOf } from './app-topics.ts';
 import type { TopicLimits } from './topic-config.ts';
@@ -34,6 +36,8 @@ export interface StreamAppConfig {
   readonly sessionTimeoutMs?: number;
   /** Of topics that the application creates. */
   readonly topicLimits?: TopicLimits;
+  /** Where state is kept beside memory; by default nowhere. */
+  readonly state?: PersistentState;
   /** Makes the run a replay. */
   readonly feed?: ReplayFeed;
   /** Called once when this process must not go on; the caller exits. */
@@ -50,7 +54,9 @@ export interface StreamApp {
     readonly commits: number;
     readonly commitMs: DurationCounts;
     /** Offsets of changelogs that slots have to read, and have read, before they run. */
-    readonly restoring: { readonly total: number; readonly done: number };
+    readonly restoring: RestoreProgress;
+    /** Of persistent stores: estimated bytes in memory, and how many they may take. */
+    readonly state?: { readonly usedBytes: number; readonly budgetBytes: number } | undefined;
     /** The group is joined, and every slot that this process holds is restored and runs. */
     readonly ready: boolean;
   };
@@ -108,6 +114,7 @@ class RunningApp implements StreamApp {
   readonly #config: StreamAppConfig;
   readonly #clock: Clock;
   readonly #abort = new AbortController();
+  readonly #state: StateSettings | undefined;
   readonly #runners = new Map<number, SlotRunner>();
   #ledger: LedgerReader | undefined;
   #context: RunnerContext | undefined;
@@ -118,6 +125,7 @@ class RunningApp implements StreamApp {
   constructor(config: StreamAppConfig) {
     this.#config = config;
     this.#clock = config.clock ?? systemClock;
+    this.#state = config.state && stateSettings(config.topology.app, config.state);
   }
 
   async start(): Promise<void> {
@@ -141,7 +149,7 @@ class RunningApp implements StreamApp {
     const onFatal = (error: Error): void => this.#config.onFatal(error);
     const confirmed = (): Promise<void> => this.#membership?.confirmed() ?? Promise.resolve();
     const shared = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options };
-    this.#context = { ...shared, feed: this.#config.feed, confirmed, onFatal };
+    this.#context = { ...shared, state: this.#state, feed: this.#config.feed, confirmed, onFatal };
     this.#polling = Promise.all([
       this.#poll(reader),
       this.#trim(admin, options.trimIntervalMs),
@@ -276,10 +284,8 @@ class RunningApp implements StreamApp {
       restored: runners.reduce((sum, runner) => sum + runner.restored, 0),
       commits: runners.reduce((sum, runner) => sum + runner.commits, 0),
       commitMs: sumOfDurations(runners.map((runner) => runner.commitMs.read())),
-      restoring: {
-        total: runners.reduce((sum, runner) => sum + runner.restoring.total, 0),
-        done: runners.reduce((sum, runner) => sum + runner.restoring.done, 0),
-      },
+      restoring: sumOfRestores(runners.map((runner) => runner.restoring)),
+      state: this.#state && { usedBytes: this.#state.budget.used, budgetBytes: this.#state.budget.limit },
       ready: this.#membership !== undefined && slots.length === runners.length,
     };
   }

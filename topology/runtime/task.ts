@@ -8,7 +8,7 @@ import type { SubTopology } from '../dsl/topology.ts';
 import { InvariantError, RecordError, TopologyError } from '../errors.ts';
 import type { AnyRecord } from '../record.ts';
 import type { RecordCursor } from '../record-batch.ts';
-import type { StateStore } from '../state/store.ts';
+import type { ChangelogEntry, StateStore } from '../state/store.ts';
 import type { RecordTime } from '../time/record-time.ts';
 import { StreamClock } from '../time/stream-clock.ts';
 import { type TimePolicy, timePolicy, type TimePolicyName } from '../time/time-policy.ts';
@@ -45,6 +45,14 @@ export interface StoreSize {
   readonly bytes: number | null;
 }
 
+/** How a task is made. */
+export interface TaskOptions {
+  readonly time: TimePolicyName;
+  readonly makeStore: (name: string) => StateStore;
+  /** Hears what a commit takes of a store, and of its clock. */
+  readonly keep?: (store: string, changes: readonly ChangelogEntry[], clock: readonly ChangelogEntry[]) => void;
+}
+
 export class Task {
   readonly name: string;
   readonly stage: string;
@@ -56,24 +64,21 @@ export class Task {
   readonly #output: TaskOutput;
   readonly #partition: number;
   readonly #policy: TimePolicy;
+  readonly #keep: TaskOptions['keep'];
   /** Of the nodes that have a store, by its name. */
   readonly #clocks = new Map<string, StreamClock>();
   #time: RecordTime | undefined;
   #cursor: RecordCursor | undefined;
   #sourceTopic = '';
 
-  constructor(
-    sub: SubTopology,
-    partition: number,
-    output: TaskOutput,
-    options: { readonly time: TimePolicyName; readonly makeStore: (name: string) => StateStore },
-  ) {
+  constructor(sub: SubTopology, partition: number, output: TaskOutput, options: TaskOptions) {
     this.sub = sub;
     this.stage = sub.stage;
     this.name = `${sub.stage}/${partition}`;
     this.#partition = partition;
     this.#output = output;
     this.#policy = timePolicy(options.time);
+    this.#keep = options.keep;
     for (const spec of sub.stores) this.stores.set(spec.name, options.makeStore(spec.name));
     const running = new Map<GraphNode, RunningNode>();
     for (const node of sub.nodes) {
@@ -185,8 +190,11 @@ export class Task {
     for (const store of this.stores.values()) {
       const topic = this.#output.changelogOf(store.name);
       try {
+        const changes = store.takeChanges();
         const clock = this.#clocks.get(store.name)?.takeChanges() ?? [];
-        for (const change of [...store.takeChanges(), ...clock]) collector.add(topic, this.#partition, change);
+        for (const change of changes) collector.add(topic, this.#partition, change);
+        for (const change of clock) collector.add(topic, this.#partition, change);
+        if (changes.length + clock.length > 0) this.#keep?.(store.name, changes, clock);
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
         throw new TopologyError(

@@ -9,7 +9,8 @@ import type { StateStore, StoreSpec } from '../state/store.ts';
 import { asBuffer, decodeValue, encodeValue } from '../state/value-codec.ts';
 import { RecordCollector } from './record-collector.ts';
 import { type SourceTopic, SlotInput } from './slot-input.ts';
-import { Task } from './task.ts';
+import type { SlotState } from './slot-state.ts';
+import { Task, type TaskOptions } from './task.ts';
 import { type OutputNames, type SinkTarget, TaskOutput } from './task-output.ts';
 
 /** Values of repartition topics. */
@@ -79,18 +80,24 @@ export interface StartPosition {
   readonly end?: bigint | undefined;
 }
 
-/** The tasks and inputs of one slot, with empty stores. */
+/** The tasks and inputs of one slot, with empty stores; with `state`, above its file. */
 export function makeSlotParts(
   wiring: Wiring,
   partition: number,
   positionOf: (topic: string) => StartPosition,
+  state?: SlotState,
 ): { tasks: Task[]; inputs: SlotInput[]; collector: RecordCollector } {
   const collector = new RecordCollector();
   const output = new TaskOutput(collector, wiring.names, partition);
   const subs = wiring.topology.subTopologies.filter((sub) => partition < sub.partitions);
   const tasks = subs.map((sub) => {
-    const makeOwn = (name: string): StateStore => makeStore(specOf(sub.stores, name));
-    return new Task(sub, partition, output, { time: wiring.topology.time, makeStore: makeOwn });
+    const makeOwn = (name: string): StateStore => {
+      const spec = specOf(sub.stores, name);
+      return state?.makeStore(spec, output.changelogOf(name)) ?? makeStore(spec);
+    };
+    const options: TaskOptions = { time: wiring.topology.time, makeStore: makeOwn };
+    if (state === undefined) return new Task(sub, partition, output, options);
+    return new Task(sub, partition, output, { ...options, keep: (...changes) => state.keep(...changes) });
   });
   const topics = new Set(subs.flatMap((sub) => sub.sources.map((source) => source.topic.name)));
   const inputs = [...topics].map((name) => {

@@ -87,13 +87,13 @@ export class MemoryWindowStore implements StateStore {
   }
 
   /** Takes out all windows that end at or before `lastEnd`, in (end, start, key text) order. */
-  takeClosed(lastEnd: number): WindowEntry[] {
+  takeClosed(lastEnd: number): Iterable<WindowEntry> {
     const closed = this.#all().filter((bucket) => bucket.end <= lastEnd);
     closed.sort((a, b) => a.end - b.end || a.start - b.start);
     const entries: WindowEntry[] = [];
     for (const bucket of closed) {
       this.#forget(bucket);
-      const sorted = [...bucket.entries.values()].sort((a, b) => compareText(keyText(a.key), keyText(b.key)));
+      const sorted = [...bucket.entries.values()].sort(byKey);
       for (const entry of sorted) {
         this.#dirty.set(entry, false);
         this.#pending.delete(entry);
@@ -108,35 +108,17 @@ export class MemoryWindowStore implements StateStore {
   takeChanges(): ChangelogEntry[] {
     const changes: ChangelogEntry[] = [];
     for (const [entry, open] of this.#dirty) {
-      const value = open ? encodeValue([entry.timestamp, entry.accumulator, entry.contributors ?? null]) : null;
-      changes.push({ key: changelogKey(entry), value, timestamp: Math.max(0, entry.end - 1) });
+      const value = open ? encodeWindowEntry(entry) : null;
+      changes.push({ key: windowEntryKey(entry), value, timestamp: Math.max(0, entry.end - 1) });
     }
     this.#dirty.clear();
     return changes;
   }
 
   restore(key: Uint8Array, value: Uint8Array | null): void {
-    const bytes = asBuffer(key);
-    const start = Number(bytes.readBigInt64BE(0));
-    const end = Number(bytes.readBigInt64BE(8));
-    const kind = bytes.toString('latin1', 16, 17);
-    const recordKey = keyFromText(bytes.toString('utf8', 17), kind === 't' ? undefined : kind);
-    if (value === null) return this.#remove(recordKey, start, end);
-    const [timestamp, accumulator, contributors] = decodeValue(asBuffer(value)) as [
-      number,
-      unknown,
-      Contributor[] | null,
-    ];
-    this.#remove(recordKey, start, end);
-    this.#insert({
-      key: recordKey,
-      start,
-      end,
-      timestamp,
-      originWatermark: -Infinity,
-      accumulator,
-      contributors: contributors ?? undefined,
-    });
+    const at = parseWindowEntryKey(asBuffer(key));
+    this.#remove(at.key, at.start, at.end);
+    if (value !== null) this.#insert({ ...at, originWatermark: -Infinity, ...decodeWindowEntry(asBuffer(value)) });
   }
 
   clear(): void {
@@ -186,11 +168,36 @@ export class MemoryWindowStore implements StateStore {
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function changelogKey(entry: WindowEntry): Uint8Array {
-  const text = utf8((keyKind(entry.key) ?? 't') + keyText(entry.key));
+/** The order in which the entries of a window close: by key text; what differs in kind only, by kind. */
+export function byKey(a: WindowEntry, b: WindowEntry): number {
+  return compareText(keyText(a.key), keyText(b.key)) || compareText(keyKind(a.key) ?? 't', keyKind(b.key) ?? 't');
+}
+
+/** The key of an entry in the changelog. */
+export function windowEntryKey({ key, start, end }: Pick<WindowEntry, 'key' | 'start' | 'end'>): Buffer {
+  const text = utf8((keyKind(key) ?? 't') + keyText(key));
   const bytes = Buffer.allocUnsafe(16 + text.length);
-  writeInt64(bytes, entry.start, 0);
-  writeInt64(bytes, entry.end, 8);
+  writeInt64(bytes, start, 0);
+  writeInt64(bytes, end, 8);
   bytes.set(text, 16);
   return bytes;
+}
+
+/** What such a key names. */
+export function parseWindowEntryKey(bytes: Buffer): { key: unknown; start: number; end: number } {
+  const start = Number(bytes.readBigInt64BE(0));
+  const end = Number(bytes.readBigInt64BE(8));
+  const kind = bytes.toString('latin1', 16, 17);
+  return { key: keyFromText(bytes.toString('utf8', 17), kind === 't' ? undefined : kind), start, end };
+}
+
+/** The value of an entry in the changelog. */
+export function encodeWindowEntry({ timestamp, accumulator, contributors }: WindowEntry): Uint8Array {
+  return encodeValue([timestamp, accumulator, contributors ?? null]);
+}
+
+/** What such a value holds. */
+export function decodeWindowEntry(value: Buffer): Pick<WindowEntry, 'timestamp' | 'accumulator' | 'contributors'> {
+  const [timestamp, accumulator, kept] = decodeValue(value) as [number, unknown, Contributor[] | null];
+  return { timestamp, accumulator, contributors: kept ?? undefined };
 }

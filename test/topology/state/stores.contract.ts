@@ -1,0 +1,172 @@
+/** What stores promise, in memory and above a file alike: random operations against a plain model, with commits, roll-back and restarts between them. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { keyId } from '../../../topology/state/key-codec.ts';
+import type { MemoryWindowStore } from '../../../topology/state/window-store.ts';
+import { byKey } from '../../../topology/state/window-store.ts';
+import type { KeyValueStore } from '../../../topology/state/store.ts';
+import type { MakeLab, StoreLab } from './store-labs.ts';
+import type { StateStore } from '../../../topology/state/store.ts';
+
+const SEED = Number(process.env['SLUICE_SEED'] ?? Date.now() % 1_000_000);
+
+/** What happens around a store, and what becomes of the model: what is not committed falls back. */
+const EVENTS = ['commit', 'commit', 'squeeze', 'squeeze', 'flush', 'reopen', 'crash'] as const;
+type Event = (typeof EVENTS)[number];
+
+const isEvent = (op: string): op is Event => (EVENTS as readonly string[]).includes(op);
+const LOSES: readonly string[] = ['reopen', 'crash'];
+
+const key = fc.oneof(
+  { weight: 6, arbitrary: fc.nat(40).map((n) => `k${n}`) },
+  fc.constantFrom('', 'é', '€', '😀', '1'),
+  fc.integer({ min: 0, max: 3 }),
+  fc.bigInt(0n, 2n),
+  fc.boolean(),
+);
+
+/** The model as it was at the last commit. */
+class Model<V> {
+  rows = new Map<string, V>();
+  #committed = new Map<string, V>();
+
+  happen(op: Event): void {
+    if (op === 'commit') this.#committed = structuredClone(this.rows);
+    else if (LOSES.includes(op)) this.rows = structuredClone(this.#committed);
+  }
+}
+
+function run<S extends StateStore, O extends readonly [string, ...unknown[]]>(
+  lab: StoreLab<S>,
+  ops: readonly O[],
+  model: Model<unknown>,
+  apply: (store: S, op: O) => void,
+): void {
+  for (const op of ops) {
+    const [name] = op;
+    if (isEvent(name)) {
+      lab[name]();
+      model.happen(name);
+    } else {
+      apply(lab.store, op);
+      assert.equal(lab.store.size, model.rows.size, `size after ${name}`);
+    }
+  }
+}
+
+export function storeContract(kind: string, make: MakeLab, numRuns: number): void {
+  const options = { numRuns, seed: SEED, endOnFailure: true };
+  const title = (what: string): string => `${kind}: ${what} (seed ${SEED})`;
+
+  test(title('a key-value store is a map, and falls back to its last commit'), () => {
+    const op = fc.tuple(
+      fc.constantFrom('put', 'put', 'put', 'change', 'delete', 'get', 'get', 'entries', ...EVENTS),
+      key,
+      fc.integer(),
+    );
+    fc.assert(
+      fc.property(fc.array(op, { maxLength: 300, size: 'max' }), (ops) => {
+        const lab = make<KeyValueStore<unknown, { v: number; big: bigint }>>({ name: 's', kind: 'key-value' });
+        const model = new Model<{ v: number; big: bigint }>();
+        const check = (): void => {
+          const rows = [...lab.store.entries()].map(([k, v]) => [keyId(k), v] as const);
+          assert.equal(new Set(rows.map(([id]) => id)).size, rows.length, 'each once');
+          assert.deepEqual(new Map(rows), model.rows);
+        };
+        try {
+          run(lab, ops, model, (store, [name, k, v]) => {
+            const id = keyId(k);
+            const known = model.rows.get(id);
+            if (name === 'put') {
+              store.put(k, { v, big: BigInt(v) });
+              model.rows.set(id, { v, big: BigInt(v) });
+            } else if (name === 'change' && known !== undefined) {
+              const row = store.get(k);
+              assert.ok(row !== undefined);
+              row.v++;
+              store.put(k, row);
+              known.v++;
+            } else if (name === 'delete') {
+              store.delete(k);
+              model.rows.delete(id);
+            } else if (name === 'entries') check();
+            assert.deepEqual(store.get(k), model.rows.get(id));
+          });
+          check();
+          lab.commit();
+          assert.equal(lab.changelog().size, model.rows.size);
+        } finally {
+          lab.end();
+        }
+      }),
+      options,
+    );
+  });
+
+  test(
+    title('a window store holds what is open, closes it once and in order, and falls back to its last commit'),
+    () => {
+      const op = fc.tuple(
+        fc.constantFrom('add', 'add', 'add', 'add', 'get', 'close', 'pending', ...EVENTS),
+        key,
+        fc.integer({ min: -3, max: 9 }),
+        fc.boolean(),
+      );
+      fc.assert(
+        fc.property(fc.array(op, { maxLength: 300, size: 'max' }), (ops) => {
+          const lab = make<MemoryWindowStore>({ name: 'w', kind: 'window' });
+          type Row = { key: unknown; start: number; end: number; accumulator: number; contributors: unknown };
+          const model = new Model<Row>();
+          const rowOf = ({ key: k, start, end, accumulator, contributors }: Row | Entry): Row => {
+            return { key: k, start, end, accumulator: accumulator as number, contributors };
+          };
+          type Entry = NonNullable<ReturnType<MemoryWindowStore['get']>>;
+          const close = (store: MemoryWindowStore, lastEnd: number): void => {
+            const expected = [...model.rows].filter(([, row]) => row.end <= lastEnd);
+            const order = (a: Row, b: Row): number =>
+              a.end - b.end || a.start - b.start || byKey(a as never, b as never);
+            const closed = [...store.takeClosed(lastEnd)].map(rowOf);
+            assert.deepEqual(closed, expected.map(([, row]) => row).sort(order));
+            for (const [id] of expected) model.rows.delete(id);
+          };
+          try {
+            run(lab, ops, model, (store, [name, k, n, isWide]) => {
+              const [start, end] = [n * 10, n * 10 + (isWide ? 20 : 10)];
+              const id = `${start}|${end}|${keyId(k)}`;
+              if (name === 'add') {
+                const entry = store.get(k, start, end) ?? store.add(k, start, end, 0, isWide);
+                entry.accumulator = (entry.accumulator as number) + 1;
+                entry.contributors?.push([n, 'c', n]);
+                entry.timestamp = n;
+                store.touch(entry);
+                const row = model.rows.get(id) ?? {
+                  key: k,
+                  start,
+                  end,
+                  accumulator: 0,
+                  contributors: isWide ? [] : undefined,
+                };
+                row.accumulator++;
+                (row.contributors as unknown[] | undefined)?.push([n, 'c', n]);
+                model.rows.set(id, row);
+              } else if (name === 'close') close(store, end);
+              else if (name === 'pending')
+                for (const entry of store.takePending()) assert.ok(entry.end >= store.firstEnd);
+              const found = store.get(k, start, end);
+              assert.deepEqual(found && rowOf(found), model.rows.get(id));
+              assert.equal(store.firstEnd, Math.min(Infinity, ...[...model.rows.values()].map((row) => row.end)));
+            });
+            close(lab.store, Infinity);
+            assert.equal(lab.store.size, 0);
+            lab.commit();
+            assert.equal(lab.changelog().size, 0, 'every closed window is deleted in the changelog');
+          } finally {
+            lab.end();
+          }
+        }),
+        options,
+      );
+    },
+  );
+}

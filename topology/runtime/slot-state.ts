@@ -1,0 +1,281 @@
+/**
+ * The state of a slot on disk: stores whose content need not fit into memory, and a copy of the others, so that a restart reads from the changelogs only
+ * what came after. What goes to disk is what is committed: after the transaction has, with the changelog offsets that it had (docs/SEMANTICS.md, State).
+ */
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { InvariantError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { isPersistent, makePersistentStore, makeStore } from '../state/make-store.ts';
+import { type Flushable, StateBudget } from '../state/state-budget.ts';
+import { DISK_CACHE_BYTES, type SlotIdentity, StateDisk } from '../state/state-disk.ts';
+import type { ChangelogEntry, StateStore, StoreSpec } from '../state/store.ts';
+import { type PersistentStore, StoreMirror } from '../state/store-mirror.ts';
+import { isClockKey } from '../time/stream-clock.ts';
+import type { ReadyBatch, SendResult } from './kafka-client.ts';
+
+/** Where the state of an application goes that is kept beside memory. */
+export interface PersistentState {
+  /** A local disk; below it `<app>/<slot>`. Processes of one machine may share it. */
+  readonly directory: string;
+  /** What the state of a process may take in memory, over all its slots and stores. By default 256 MiB. */
+  readonly budgetBytes?: number;
+  /** By default 10 s. */
+  readonly checkpointMs?: number;
+}
+
+const DEFAULT_BUDGET_BYTES = 256 * 2 ** 20;
+const DEFAULT_CHECKPOINT_MS = 10_000;
+
+/** With defaults, for one process. */
+export function stateSettings(app: string, state: PersistentState): StateSettings {
+  return {
+    directory: join(state.directory, app),
+    budget: new StateBudget(state.budgetBytes ?? DEFAULT_BUDGET_BYTES),
+    checkpointMs: state.checkpointMs ?? DEFAULT_CHECKPOINT_MS,
+  };
+}
+
+/** What the slots of a process share. */
+export interface StateSettings {
+  /** Of the application; each slot has a directory in it. */
+  readonly directory: string;
+  readonly budget: StateBudget;
+  /** What is committed is on disk after this at the latest, ms, as long as commits go on: a restart reads the changelogs from there. */
+  readonly checkpointMs: number;
+}
+
+/** Committed and not on disk, per slot: more is written at once. A write of it takes a fraction of a second, in which the process does nothing else. */
+const MAX_PENDING_BYTES = 16 * 2 ** 20;
+const PENDING_SHARE = 1 / 8;
+/**
+ * Kafka forgets deletions of a compacted topic after a day (delete.retention.ms): a copy that missed them would hold what is deleted. Half of it, for clocks
+ * that differ.
+ */
+const MAX_AGE_MS = 12 * 3_600_000;
+
+/** One store, its copy on disk, and its part of the changelogs. */
+interface Kept {
+  readonly name: string;
+  readonly topic: string;
+  readonly store: StateStore;
+  readonly persistent: PersistentStore | undefined;
+  readonly mirror: StoreMirror;
+  /** Of the node's clock, which is in the same changelog. */
+  readonly clock: StoreMirror;
+  /** Up to where the changelog is in the mirrors; undefined before it is known. */
+  offset: bigint | undefined;
+  /** Of the transaction under way. */
+  sent: bigint | undefined;
+}
+
+export class SlotState implements Flushable {
+  readonly #settings: StateSettings;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #disk: StateDisk;
+  readonly #partition: number;
+  readonly #kept = new Map<string, Kept>();
+  /** Changes were taken that are not committed yet. */
+  #isStaged = false;
+  #lastWrite: number;
+
+  /** Throws what StateDisk.open throws. */
+  constructor(settings: StateSettings, identity: SlotIdentity, clock: Clock, logger: Logger) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#partition = identity.partition;
+    this.#disk = StateDisk.open(join(settings.directory, String(identity.partition)), identity, (reason) =>
+      this.#unused(reason),
+    );
+    this.#lastWrite = clock.now();
+    settings.budget.add(DISK_CACHE_BYTES);
+    settings.budget.join(this);
+  }
+
+  /** An empty store; `topic` is its changelog. */
+  makeStore(spec: StoreSpec, topic: string): StateStore {
+    const { budget } = this.#settings;
+    const { name } = spec;
+    const mirror = new StoreMirror(this.#disk.table(name), budget);
+    const clock = new StoreMirror(this.#disk.table(clockOf(name)), budget);
+    const persistent = isPersistent(spec) ? makePersistentStore(spec, mirror) : undefined;
+    const store = persistent ?? makeStore(spec);
+    this.#kept.set(name, { name, topic, store, persistent, mirror, clock, offset: undefined, sent: undefined });
+    return store;
+  }
+
+  /**
+   * Where the restore of a store begins in a changelog from `start` to `end`: at the checkpoint, whose content `load` gets unless the store reads it
+   * itself; where the checkpoint does not fit, at the start, and it is forgotten.
+   */
+  begin(name: string, range: { readonly start: bigint; readonly end: bigint }, load: RestoreEntry): bigint {
+    const kept = this.#get(name);
+    const reason = this.#whyUnusable(kept, range);
+    if (reason !== undefined) {
+      if (this.#disk.checkpoint(name) !== undefined) this.#unused(`store ${name}: ${reason}`);
+      this.#disk.discard([name, clockOf(name), ...this.#indexesOf(kept)]);
+      kept.offset = range.start;
+      return range.start;
+    }
+    for (const { key, value } of kept.clock.table.entries()) load(key, value);
+    if (kept.persistent === undefined) for (const { key, value } of kept.mirror.table.entries()) load(key, value);
+    kept.offset = this.#disk.checkpoint(name)?.offset ?? range.start;
+    return kept.offset;
+  }
+
+  /** One record of the changelog behind the checkpoint. */
+  restore(name: string, key: Uint8Array, value: Uint8Array | null, load: RestoreEntry): void {
+    const kept = this.#get(name);
+    if (kept.persistent === undefined || isClockKey(key)) load(key, value);
+    // What was fetched is given back: a copy, or it would keep the whole answer.
+    this.#put(kept, Buffer.from(key), value === null ? null : Buffer.from(value), isClockKey(key));
+  }
+
+  /** All before `offset` was restored. */
+  reached(name: string, offset: bigint): void {
+    this.#get(name).offset = offset;
+    if (this.#pendingBytes() > this.#maxPending) this.flush();
+  }
+
+  /** The restore is done: the stores may be read. */
+  attach(): void {
+    this.flush();
+    for (const { persistent } of this.#kept.values()) {
+      if (persistent === undefined) continue;
+      persistent.attach();
+      this.#settings.budget.join(persistent);
+    }
+  }
+
+  /** What a commit takes of a store: held back until `committed`. */
+  keep(name: string, changes: readonly ChangelogEntry[], clock: readonly ChangelogEntry[]): void {
+    this.#isStaged = true;
+    const kept = this.#get(name);
+    for (const { key, value } of changes) this.#put(kept, key, value, false);
+    for (const { key, value } of clock) this.#put(kept, key, value, true);
+  }
+
+  /** Throws what went wrong with the disk since the last call: nothing of what was processed meanwhile may be committed. */
+  check(): void {
+    if (this.#disk.failure !== undefined) throw this.#disk.failure;
+  }
+
+  /** Where the records of the transaction under way landed. */
+  sent(batches: readonly ReadyBatch[], results: readonly SendResult[]): void {
+    const topics = new Map([...this.#kept.values()].map((kept) => [kept.topic, kept]));
+    for (const [i, { topic, batch }] of batches.entries()) {
+      const kept = topics.get(topic);
+      const result = results[i];
+      if (kept !== undefined && result !== undefined) kept.sent = result.baseOffset + BigInt(batch.count);
+    }
+  }
+
+  /** The transaction is committed. */
+  committed(): void {
+    this.#isStaged = false;
+    for (const kept of this.#kept.values()) {
+      kept.offset = kept.sent ?? kept.offset;
+      kept.sent = undefined;
+    }
+    const isDue = this.#clock.now() - this.#lastWrite >= this.#settings.checkpointMs;
+    if (isDue || this.#pendingBytes() > this.#maxPending) this.flush();
+    this.relieve();
+  }
+
+  /** Between two records. */
+  relieve(): void {
+    this.#settings.budget.relieve();
+  }
+
+  flush(): boolean {
+    if (this.#isStaged || this.#disk.failure !== undefined) return false;
+    this.#lastWrite = this.#clock.now();
+    const waiting = [...this.#kept.values()].filter(({ mirror, clock }) => mirror.size > 0 || clock.size > 0);
+    if (waiting.length === 0) return false;
+    this.#disk.write(
+      waiting.flatMap((kept) => [
+        { store: kept.name, entries: kept.mirror.inOrder(), offset: kept.offset },
+        { store: clockOf(kept.name), entries: kept.clock.inOrder(), offset: undefined },
+        ...(kept.persistent?.indexOf?.(kept.mirror.inOrder()) ?? []).map(({ table, entries }) => ({
+          store: table,
+          entries,
+          offset: undefined,
+        })),
+      ]),
+      this.#lastWrite,
+    );
+    for (const { mirror, clock } of waiting) {
+      mirror.written();
+      clock.written();
+    }
+    return true;
+  }
+
+  /** Writes what is committed and gives the directory free, `synced` against power cuts. What is not committed is gone. */
+  close(synced: boolean): void {
+    try {
+      this.flush();
+    } catch (error) {
+      this.#logger.warn({ slot: this.#partition, reason: String(error) }, 'the state on disk stays as it was');
+    }
+    for (const { store, persistent, mirror, clock } of this.#kept.values()) {
+      if (persistent !== undefined) this.#settings.budget.leave(persistent);
+      store.clear();
+      mirror.forget();
+      clock.forget();
+    }
+    this.#settings.budget.leave(this);
+    this.#settings.budget.add(-DISK_CACHE_BYTES);
+    this.#disk.close(synced);
+  }
+
+  get #maxPending(): number {
+    return Math.min(MAX_PENDING_BYTES, this.#settings.budget.limit * PENDING_SHARE);
+  }
+
+  #pendingBytes(): number {
+    let bytes = 0;
+    for (const { mirror, clock } of this.#kept.values()) bytes += mirror.bytes + clock.bytes;
+    return bytes;
+  }
+
+  #put(kept: Kept, key: Uint8Array, value: Uint8Array | null, isClock: boolean): void {
+    if (isClock) kept.clock.put(key, value);
+    else kept.mirror.put(kept.persistent?.diskKey(key) ?? key, value);
+  }
+
+  #whyUnusable({ name }: Kept, { start, end }: { readonly start: bigint; readonly end: bigint }): string | undefined {
+    const checkpoint = this.#disk.checkpoint(name);
+    if (checkpoint === undefined) return 'there is none';
+    const { offset, at } = checkpoint;
+    if (offset > end) return `it is at offset ${offset}, and the changelog ends at ${end}`;
+    if (offset < start) return `it is at offset ${offset}, and the changelog begins at ${start}`;
+    const age = this.#clock.now() - at;
+    if (offset < end && (age > MAX_AGE_MS || age < -MAX_AGE_MS)) return 'it is too old to have seen all deletions';
+    return undefined;
+  }
+
+  #indexesOf({ persistent }: Kept): string[] {
+    return persistent?.indexOf?.([]).map(({ table }) => table) ?? [];
+  }
+
+  #unused(reason: string): void {
+    const slot = this.#partition;
+    this.#logger.warn({ slot, reason }, `slot ${slot}: state on disk is not used, but restored: ${reason}`);
+  }
+
+  #get(name: string): Kept {
+    const kept = this.#kept.get(name);
+    if (kept === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `the slot has no store ${name}`);
+    return kept;
+  }
+}
+
+/** Takes one entry of a changelog into a store in memory. */
+export type RestoreEntry = (key: Uint8Array, value: Uint8Array | null) => void;
+
+function clockOf(store: string): string {
+  return `${store} clock`;
+}
