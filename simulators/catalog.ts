@@ -39,4 +39,4 @@ export const ENTRIES: readonly [Entry, ...Entry[]] = [
 export const OTHER_PAGES: Words = ['/', '/search?q=tea%20pot', '/cart', '/about', '/categories/books'];
 export const LANGUAGES: Words = ['de', 'en', 'fr', 'ja', 'pl'];
 export const LOGIN_METHODS: Words = ['password', 'password', 'Password', 'google', 'apple'];
-export const DEVICES: OptionalWords = ['iPhone', 'iphone ', 'Android', 'desktop', 'Desktop', 'tablet', null];
+export const LOGIN_DEVICES: Words = ['iPhone', 'iPhone SE', 'Pixel', 'Galaxy', 'iPad', 'MacBook', 'Windows PC', 'Linux PC', 'Chromebook', 'Fire Tablet', 'Steam Deck', 'Smart TV', 'Headless Chrome', 'Old Android']; // prettier-ignore

@@ -1,6 +1,7 @@
 /** App events: visitors view pages, fill carts, register and log in. A stated share is out of order, late, invalid or sent twice. */
 import type { BronzeAppCartEvents, BronzeAppLogins, BronzeAppPageviews, BronzeAppRegistrations } from '#schemas';
-import { COUNTRIES, DEVICES, ENTRIES, type Entry, LOGIN_METHODS, MAIL_HOSTS, OTHER_PAGES } from './catalog.ts';
+import { COUNTRIES, ENTRIES, type Entry, MAIL_HOSTS, OTHER_PAGES } from './catalog.ts';
+import { type LoginAttempt, type LoginLabel, LoginSource } from './logins.ts';
 import type { Random } from './random.ts';
 import { popularItem, someUser, type User, type World } from './world.ts';
 
@@ -19,6 +20,8 @@ export interface SimEvent {
   /** What the sender's time was when it was made, ms: nothing that is sent later is made earlier. */
   readonly base: number;
   readonly flag: EventFlag;
+  /** What somebody who watches has to find in it. */
+  readonly labels?: readonly LoginLabel[];
   /** JSON. */
   readonly body: string;
 }
@@ -60,8 +63,9 @@ const MAX_DUPLICATE_DISTANCE = 20;
 const VISITORS = 50;
 const MAX_NEW_USERS = 100;
 /** Shares of the kinds; the rest are pageviews. */
-const KINDS = { registration: 0.05, cart: 0.1, login: 0.03 } as const;
-const SUCCEEDED_LOGINS = 0.9;
+const KINDS = { registration: 0.05, cart: 0.1, login: 0.023 } as const;
+/** Of the turns while somebody is in the middle of several attempts to log in: these are beyond the share. */
+const NEXT_ATTEMPT = 0.5;
 const ADDED = 0.75;
 const MAX_QUANTITY = 3;
 const INVALID: readonly [InvalidReason, ...InvalidReason[]] = ['wrong-type', 'missing-field', 'unknown-event', 'too-far-ahead']; // prettier-ignore
@@ -69,6 +73,7 @@ const INVALID: readonly [InvalidReason, ...InvalidReason[]] = ['wrong-type', 'mi
 export class EventSource {
   readonly #random: Random;
   readonly #world: World;
+  readonly #logins: LoginSource;
   readonly #visitors: Visitor[] = [];
   /** Users of whom no registration has been sent yet. */
   readonly #newUsers: User[] = [];
@@ -78,6 +83,7 @@ export class EventSource {
   constructor(random: Random, world: World) {
     this.#random = random;
     this.#world = world;
+    this.#logins = new LoginSource(random, world);
   }
 
   /** A user has been made: the app will say so. */
@@ -103,14 +109,16 @@ export class EventSource {
 
   #fresh(base: number, wall: number): SimEvent {
     const random = this.#random;
-    const kind = kindOf(random.next());
+    const drawn = kindOf(random.next());
+    const kind = this.#logins.isBusy && random.chance(NEXT_ATTEMPT) ? 'login' : drawn;
+    const attempt = kind === 'login' ? this.#logins.next(base) : undefined;
     const id = random.uuid();
     const draw = random.next();
     const back = random.next();
     const reason = random.pick(INVALID);
     const flag = flagOf(draw, reason);
     const at = timeOf(flag, base, wall, back);
-    const properties = this.#properties(kind, id, at);
+    const properties = this.#properties(kind, id, at, attempt);
     const sent = { event: kind, properties };
     const broken = flag.startsWith('invalid:') ? spoil(sent, reason) : sent;
     return {
@@ -120,20 +128,25 @@ export class EventSource {
       at,
       base,
       flag,
+      ...(attempt !== undefined && attempt.labels.length > 0 && { labels: attempt.labels }),
       body: JSON.stringify(broken),
     };
   }
 
-  #properties(kind: keyof typeof TOPICS, eventId: string, occurredAt: number): Properties {
+  #properties(
+    kind: keyof typeof TOPICS,
+    eventId: string,
+    occurredAt: number,
+    attempt: LoginAttempt | undefined,
+  ): Properties {
+    if (attempt !== undefined) return this.#login(eventId, occurredAt, attempt);
     switch (kind) {
-      case 'pageview':
-        return this.#pageview(eventId, occurredAt);
       case 'cart':
         return this.#cart(eventId, occurredAt);
       case 'registration':
         return this.#registration(eventId, occurredAt);
-      case 'login':
-        return this.#login(eventId, occurredAt);
+      default:
+        return this.#pageview(eventId, occurredAt);
     }
   }
 
@@ -155,21 +168,9 @@ export class EventSource {
     };
   }
 
-  #login(eventId: string, occurredAt: number): Properties {
-    const random = this.#random;
-    const visitor = this.#visitor();
-    const user = someUser(random, this.#world);
-    return {
-      eventId,
-      userId: user?.id ?? null,
-      anonymousId: visitor.anonymousId,
-      sessionId: visitor.sessionId,
-      occurredAt,
-      succeeded: random.chance(SUCCEEDED_LOGINS),
-      method: random.pick(LOGIN_METHODS),
-      country: user?.country ?? null,
-      device: random.pick(DEVICES),
-    };
+  #login(eventId: string, occurredAt: number, { labels: _labels, ...attempt }: LoginAttempt): Sent<BronzeAppLogins> {
+    const { anonymousId, sessionId } = this.#visitor();
+    return { eventId, anonymousId, sessionId, occurredAt, ...attempt };
   }
 
   #pageview(eventId: string, occurredAt: number): Properties {

@@ -11,6 +11,8 @@ export interface ManifestLine {
   readonly topic: string | null;
   readonly at: number;
   readonly flag: string;
+  /** What somebody who watches logins has to find in it; absent for most. */
+  readonly labels?: readonly string[];
 }
 
 export class Manifest {
@@ -36,8 +38,8 @@ export class Manifest {
     return this.#stream.writableNeedDrain;
   }
 
-  event({ id, kind, topic, at, flag }: SimEvent): void {
-    this.#write({ id, kind, topic, at, flag });
+  event({ id, kind, topic, at, flag, labels }: SimEvent): void {
+    this.#write({ id, kind, topic, at, flag, ...(labels !== undefined && { labels }) });
   }
 
   change({ table, key, kind, at, flag }: SimChange): void {
