@@ -1,15 +1,18 @@
 /** The shop's stages. */
-import type { Contract, Stage } from '#topology';
-import { monthlyPurchaseSummary, monthlyPurchaseSummaryContract } from './gold/monthly-purchase-summary.ts';
-import { pageviewsByChannel, pageviewsByChannelContract } from './gold/pageviews-by-channel.ts';
-import { registrationsHourly, registrationsHourlyContract } from './gold/registrations-hourly.ts';
-import { salesPerf24h, salesPerf24hContract } from './gold/sales-perf-24h.ts';
-import { topSellingItems, topSellingItemsContract } from './gold/top-selling-items.ts';
-import { items, itemsContract } from './silver/items.ts';
-import { pageviewsByItems, pageviewsByItemsContract } from './silver/pageviews-by-items.ts';
-import { purchasesEnriched, purchasesEnrichedContract } from './silver/purchases-enriched.ts';
-import { users, usersContract } from './silver/users.ts';
+import type { Stage } from '#topology';
+import { loginAnomalies } from './gold/login-anomalies.ts';
+import { monthlyPurchaseSummary } from './gold/monthly-purchase-summary.ts';
+import { pageviewsByChannel } from './gold/pageviews-by-channel.ts';
+import { registrationsHourly } from './gold/registrations-hourly.ts';
+import { salesPerf24h } from './gold/sales-perf-24h.ts';
+import { topSellingItems } from './gold/top-selling-items.ts';
+import { items } from './silver/items.ts';
+import { loginsEnriched } from './silver/logins-enriched.ts';
+import { pageviewsByItems } from './silver/pageviews-by-items.ts';
+import { purchasesEnriched } from './silver/purchases-enriched.ts';
+import { users } from './silver/users.ts';
 
+export { shopContracts } from './contracts.ts';
 export { topics } from './topics.ts';
 
 /** All stages of the shop, in no order that matters. */
@@ -23,17 +26,6 @@ export const shopStages: readonly Stage[] = [
   registrationsHourly,
   topSellingItems,
   monthlyPurchaseSummary,
-];
-
-/** What the topics that they write promise. */
-export const shopContracts: readonly Contract<object>[] = [
-  usersContract,
-  itemsContract,
-  purchasesEnrichedContract,
-  pageviewsByItemsContract,
-  salesPerf24hContract,
-  pageviewsByChannelContract,
-  registrationsHourlyContract,
-  topSellingItemsContract,
-  monthlyPurchaseSummaryContract,
+  loginsEnriched,
+  loginAnomalies,
 ];

@@ -70,6 +70,7 @@ export const topics = {
       value: schemas['silver.pageviews_by_items'],
       cleanup: 'delete',
     }),
+    loginsEnriched: topic('silver.logins_enriched', { value: schemas['silver.logins_enriched'], cleanup: 'delete' }),
   },
   gold: {
     salesPerf24h: topic('gold.sales_perf_24h', { value: schemas['gold.sales_perf_24h'], cleanup: 'compact' }),
@@ -86,5 +87,6 @@ export const topics = {
       value: schemas['gold.monthly_purchase_summary'],
       cleanup: 'compact',
     }),
+    loginAnomalies: topic('gold.login_anomalies', { value: schemas['gold.login_anomalies'], cleanup: 'compact' }),
   },
 } as const;

@@ -240,6 +240,30 @@ export interface BronzeShopUsersKey {
   readonly id: number;
 }
 
+/** A login that somebody else than the user may have made, per rule that it broke; key = eventId|rule. */
+export interface GoldLoginAnomalies {
+  /** of the login */
+  readonly eventId: string;
+  /** 'brute_force', 'impossible_travel' or 'new_device_and_country' */
+  readonly rule: string;
+  /** whose account it is */
+  readonly userId: number;
+  /** of the login; ms since the epoch */
+  readonly occurredAt: number;
+  /** where the login came from */
+  readonly country: string | null;
+  /** what it came with */
+  readonly device: string | null;
+  /** of the user, null where the shop does not know it */
+  readonly homeCountry: string | null;
+  /** brute_force: failed attempts before it */
+  readonly failures: number | null;
+  /** impossible_travel: of the login before it; ms since the epoch */
+  readonly previousAt: number | null;
+  /** impossible_travel: from there, along a great circle */
+  readonly distanceKm: number | null;
+}
+
 /** Purchases of a calendar month in the shop's time zone, per user and category. */
 export interface GoldMonthlyPurchaseSummary {
   /** inclusive; ms since the epoch */
@@ -346,6 +370,32 @@ export interface SilverItems {
   readonly updatedAt: number;
 }
 
+/** An attempt to log in, with the user as known then; key = user id as text. */
+export interface SilverLoginsEnriched {
+  /** given by the app; the same event sent again has the same */
+  readonly eventId: string;
+  /** who tried to log in */
+  readonly userId: number;
+  /** event time; ms since the epoch */
+  readonly occurredAt: number;
+  /** false: the attempt was refused */
+  readonly succeeded: boolean;
+  /** in lower case */
+  readonly method: string;
+  /** where from: ISO 3166 alpha-2 in upper case */
+  readonly country: string | null;
+  /** what with, in lower case */
+  readonly device: string | null;
+  /** where from, degrees north */
+  readonly latitude: number | null;
+  /** degrees east */
+  readonly longitude: number | null;
+  /** of the user, null where the shop does not know it */
+  readonly homeCountry: string | null;
+  /** when the user came to the shop, null for nobody it knows; ms since the epoch */
+  readonly registeredAt: number | null;
+}
+
 /** A view of an item with the item as it was then; key = item id as text. */
 export interface SilverPageviewsByItems {
   /** given by the app; the same event sent again has the same */
@@ -424,12 +474,14 @@ export interface SchemaTypes {
   readonly 'bronze.shop.purchases-key': BronzeShopPurchasesKey;
   readonly 'bronze.shop.users': BronzeShopUsers;
   readonly 'bronze.shop.users-key': BronzeShopUsersKey;
+  readonly 'gold.login_anomalies': GoldLoginAnomalies;
   readonly 'gold.monthly_purchase_summary': GoldMonthlyPurchaseSummary;
   readonly 'gold.pageviews_by_channel': GoldPageviewsByChannel;
   readonly 'gold.registrations_hourly': GoldRegistrationsHourly;
   readonly 'gold.sales_perf_24h': GoldSalesPerf24h;
   readonly 'gold.top_selling_items': GoldTopSellingItems;
   readonly 'silver.items': SilverItems;
+  readonly 'silver.logins_enriched': SilverLoginsEnriched;
   readonly 'silver.pageviews_by_items': SilverPageviewsByItems;
   readonly 'silver.purchases_enriched': SilverPurchasesEnriched;
   readonly 'silver.users': SilverUsers;
@@ -449,12 +501,14 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'bronze.shop.purchases-key': {"type":"record","name":"Key","namespace":"bronze.shop.purchases","fields":[{"name":"id","type":"long"}]},
   'bronze.shop.users': {"type":"record","name":"Envelope","namespace":"bronze.shop.users","doc":"Debezium's change envelope of table shop.users: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"id","type":"long"},{"name":"email","type":["null","string"],"default":null},{"name":"full_name","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"default":null},{"name":"birth_date","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
   'bronze.shop.users-key': {"type":"record","name":"Key","namespace":"bronze.shop.users","fields":[{"name":"id","type":"long"}]},
+  'gold.login_anomalies': {"type":"record","name":"LoginAnomalies","namespace":"gold","doc":"A login that somebody else than the user may have made, per rule that it broke; key = eventId|rule.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"of the login"},{"name":"rule","type":"string","doc":"'brute_force', 'impossible_travel' or 'new_device_and_country'"},{"name":"userId","type":"long","doc":"whose account it is"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the login"},{"name":"country","type":["null","string"],"doc":"where the login came from","default":null},{"name":"device","type":["null","string"],"doc":"what it came with","default":null},{"name":"homeCountry","type":["null","string"],"doc":"of the user, null where the shop does not know it","default":null},{"name":"failures","type":["null","int"],"doc":"brute_force: failed attempts before it","default":null},{"name":"previousAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"doc":"impossible_travel: of the login before it","default":null},{"name":"distanceKm","type":["null","int"],"doc":"impossible_travel: from there, along a great circle","default":null}]},
   'gold.monthly_purchase_summary': {"type":"record","name":"MonthlyPurchaseSummary","namespace":"gold","doc":"Purchases of a calendar month in the shop's time zone, per user and category.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"userId","type":"long","doc":"who bought"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
   'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"direct, search, social, email, ads, referral or other"},{"name":"views","type":"long","doc":"views of items, each event once"}]},
   'gold.registrations_hourly': {"type":"record","name":"RegistrationsHourly","namespace":"gold","doc":"Registrations per hour, every 15 minutes, per country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"country","type":"string","doc":"ISO 3166 alpha-2, upper case, or 'unknown'"},{"name":"registrations","type":"long","doc":"registrations, each event once"}]},
   'gold.sales_perf_24h': {"type":"record","name":"SalesPerf24h","namespace":"gold","doc":"Sales of the 24 hours before windowEnd, every hour, per category and country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"country","type":"string","doc":"of the buyers, ISO 3166 alpha-2, or 'unknown'"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"},{"name":"averageOrderValue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue / orders, rounded half up"}]},
   'gold.top_selling_items': {"type":"record","name":"TopSellingItems","namespace":"gold","doc":"The ten items that sold best in an hour or a day, by revenue and by units.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"period","type":"string","doc":"'hour', or 'day' in the shop's time zone"},{"name":"rankedBy","type":"string","doc":"'revenue' or 'units'; ties by item id"},{"name":"rank","type":"int","doc":"from 1"},{"name":"itemId","type":"long","doc":"the item in this place"},{"name":"title","type":["null","string"],"doc":"as of the last purchase of the window","default":null},{"name":"category","type":"string","doc":"as of the last purchase of the window"},{"name":"orders","type":"long","doc":"purchases of the item in the window"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
   'silver.items': {"type":"record","name":"Items","namespace":"silver","doc":"An item as of now; key = item id as text.","fields":[{"name":"itemId","type":"long","doc":"id in the shop"},{"name":"title","type":"string","doc":"as the shop writes it"},{"name":"category","type":"string","doc":"lower case, 'unknown' where the shop has none"},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2},"doc":"of one unit, in the shop's currency"},{"name":"active","type":"boolean","doc":"is for sale"},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when it came into the shop"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},
+  'silver.logins_enriched': {"type":"record","name":"LoginsEnriched","namespace":"silver","doc":"An attempt to log in, with the user as known then; key = user id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"given by the app; the same event sent again has the same"},{"name":"userId","type":"long","doc":"who tried to log in"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"},{"name":"succeeded","type":"boolean","doc":"false: the attempt was refused"},{"name":"method","type":"string","doc":"in lower case"},{"name":"country","type":["null","string"],"doc":"where from: ISO 3166 alpha-2 in upper case","default":null},{"name":"device","type":["null","string"],"doc":"what with, in lower case","default":null},{"name":"latitude","type":["null","double"],"doc":"where from, degrees north","default":null},{"name":"longitude","type":["null","double"],"doc":"degrees east","default":null},{"name":"homeCountry","type":["null","string"],"doc":"of the user, null where the shop does not know it","default":null},{"name":"registeredAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"doc":"when the user came to the shop, null for nobody it knows","default":null}]},
   'silver.pageviews_by_items': {"type":"record","name":"PageviewsByItems","namespace":"silver","doc":"A view of an item with the item as it was then; key = item id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"given by the app; the same event sent again has the same"},{"name":"itemId","type":"long","doc":"the item that was viewed"},{"name":"title","type":["null","string"],"doc":"as of the view; null where the item was not known then","default":null},{"name":"category","type":"string","doc":"as of the view, 'unknown' where the item was not known then"},{"name":"channel","type":"string","doc":"normalised: direct, search, social, email, ads, referral, other"},{"name":"userId","type":["null","long"],"doc":"who viewed it, when signed in","default":null},{"name":"anonymousId","type":"string","doc":"of the device"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"}]},
   'silver.purchases_enriched': {"type":"record","name":"PurchasesEnriched","namespace":"silver","doc":"A purchase with its item and its user as they were at its event time; key = purchase id as text.","fields":[{"name":"purchaseId","type":"long","doc":"id in the shop"},{"name":"userId","type":"long","doc":"who bought"},{"name":"itemId","type":"long","doc":"what was bought"},{"name":"quantity","type":"int","doc":"units"},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2},"doc":"in the shop's currency"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":14,"scale":2},"doc":"quantity x unit price"},{"name":"title","type":["null","string"],"doc":"as of the purchase; null where the item was not known then","default":null},{"name":"category","type":"string","doc":"'unknown' where the item was not known then"},{"name":"country","type":"string","doc":"'unknown' where the user was not known then"},{"name":"ageBand","type":"string","doc":"'18-24' ... '65+', 'unknown'"},{"name":"purchasedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"}]},
   'silver.users': {"type":"record","name":"Users","namespace":"silver","doc":"A user as of now; key = user id as text.","fields":[{"name":"userId","type":"long","doc":"id in the shop"},{"name":"email","type":["null","string"],"doc":"lower case","default":null},{"name":"name","type":["null","string"],"doc":"trimmed; null for nothing","default":null},{"name":"country","type":["null","string"],"doc":"ISO 3166 alpha-2, upper case","default":null},{"name":"birthDate","type":["null",{"type":"int","logicalType":"date"}],"doc":"null when not given","default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the user came"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},

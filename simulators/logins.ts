@@ -99,7 +99,7 @@ export class LoginSource {
       case 'journey':
         return this.#journey(habits, base);
       case 'trip':
-        return [this.#login(habits, habits.city === habits.home.city ? { city: habits.home.abroad } : {})];
+        return [this.#trip(habits)];
       case 'typing-errors':
         return [...this.#failures(habits, this.#random.int(1, 3)), this.#login(habits)];
       case 'new-device':
@@ -148,6 +148,13 @@ export class LoginSource {
     habits.arrives = base + AIRPORTS_MS + distanceKm(habits.city, to) / FLIGHT_KM_PER_MS;
     habits.city = to;
     return [last];
+  }
+
+  /** Across the border and back. */
+  #trip(habits: Habits): LoginAttempt {
+    const { city, abroad } = habits.home;
+    const [phone = LOGIN_DEVICES[0]] = habits.devices;
+    return habits.city === city ? this.#login(habits, { city: abroad, device: phone }) : this.#login(habits);
   }
 
   /** Where the user has been before. */
@@ -199,9 +206,11 @@ export class LoginSource {
     return Math.round((degrees + (this.#random.next() - 0.5) * 0.2) * 10_000) / 10_000;
   }
 
-  #device({ devices }: Habits): string {
+  /** Abroad the first one, which people have with them. */
+  #device({ devices, city, home }: Habits): string {
     const [first = LOGIN_DEVICES[0], ...others] = devices;
-    return this.#random.pick([first, ...others]);
+    const any = this.#random.pick([first, first, ...others]);
+    return city === home.city ? any : first;
   }
 
   #strangeDevice({ seenDevices }: Habits): string | undefined {

@@ -29,6 +29,8 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('gold.registrations_hourly', ['_key'], { rows: 'last', warehouse: true, of: 'bronze.app.registrations' }),
   table('gold.top_selling_items', ['_key'], { warehouse: true, of: 'silver.purchases_enriched', lessMs: 5 * 60_000 }),
   table('gold.monthly_purchase_summary', ['_key'], { rows: 'last', warehouse: true, of: 'silver.purchases_enriched' }),
+  table('silver.logins_enriched', ['eventId', '_ts']),
+  table('gold.login_anomalies', ['_key'], { warehouse: true, of: 'silver.logins_enriched', lessMs: 60_000 }),
 ];
 
 function table(
@@ -47,6 +49,7 @@ export const BRONZE_TOPICS = [
   'bronze.shop.purchases',
   'bronze.app.pageviews',
   'bronze.app.registrations',
+  'bronze.app.logins',
 ] as const;
 
 /** The topics of app events, read by an oracle or not. */

@@ -9,6 +9,7 @@ export const warehouseTopics = [
   topics.gold.registrationsHourly,
   topics.gold.topSellingItems,
   topics.gold.monthlyPurchaseSummary,
+  topics.gold.loginAnomalies,
 ] as const;
 
 /** The sink stage that carries them to a warehouse. */

@@ -25,6 +25,8 @@ const OUTPUTS = [
   'gold.registrations_hourly',
   'gold.top_selling_items',
   'gold.monthly_purchase_summary',
+  'silver.logins_enriched',
+  'gold.login_anomalies',
 ];
 const LEDGER = 'shop.watermarks';
 const MAX_KILLS = 6;

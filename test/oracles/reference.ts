@@ -3,6 +3,7 @@
  * Written from the rules alone; shares no code with the SQL, the engine or the processors.
  */
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
+import { enrichedLogins, strangeLogins } from './reference-logins.ts';
 import { soldIn, topSelling, WINDOW_GRACE } from './reference-sold.ts';
 import { HOUR, MINUTE, SECOND } from './synthetic.ts';
 
@@ -25,6 +26,7 @@ const OUT_OF_ORDERNESS: Record<string, number> = {
   'bronze.shop.purchases': 10 * SECOND,
   'bronze.app.pageviews': MINUTE,
   'bronze.app.registrations': MINUTE,
+  'bronze.app.logins': MINUTE,
 };
 const GRACE = MINUTE;
 const tick = (m: number): number => (Number.isFinite(m) ? Math.floor(m / SECOND) * SECOND : m);
@@ -280,6 +282,11 @@ export function expectedOf(dump: BronzeDump): Expected {
     HOUR,
     15 * MINUTE,
   );
+  const onceTried = once(of('bronze.app.logins').filter((record) => field(record, 'userId') !== null));
+  const triedInTime = onceTried.kept.filter((record) => record.ow <= record.timestamp + GRACE);
+  const tried = triedInTime.filter((record) => until('bronze.shop.users') > record.timestamp + GRACE);
+  const loginsComplete = tick(Math.min(until('bronze.app.logins'), leastHeld(triedInTime, tried)));
+  const logins = enrichedLogins(tried, twoLetters, (id, at) => asOf(userTable.table, id, at));
   const bounds = (window: { start: number; end: number }): Fields & { _ts: number; _ow: number } => ({
     _ts: window.end - 1,
     _ow: window.end - 1,
@@ -330,6 +337,8 @@ export function expectedOf(dump: BronzeDump): Expected {
         category: first?.category,
         ...sums,
       })),
+      'silver.logins_enriched': logins,
+      'gold.login_anomalies': strangeLogins(logins, loginsComplete),
     },
     late: {
       'silver.purchases_enriched': bought.length - inTime.length + itemTable.late + userTable.late,
@@ -339,6 +348,8 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.registrations_hourly': onceRegistered.late + registered.late,
       'gold.top_selling_items': top.late,
       'gold.monthly_purchase_summary': monthly.late,
+      'silver.logins_enriched': onceTried.late + onceTried.kept.length - triedInTime.length + userTable.late,
+      'gold.login_anomalies': 0,
     },
   };
 }

@@ -1,4 +1,5 @@
 /** A small shop's bronze topics and pins by seed: out of order, late, far ahead, snapshots, deletes, gaps in the offsets, idle partitions. */
+import { logins } from './synthetic-logins.ts';
 import type { BronzeDump, BronzeRecord, LogEnd, PinRow } from '../../dev/verify/oracle-database.ts';
 
 export const SECOND = 1_000;
@@ -28,10 +29,18 @@ export function rng(seed: number): Rng {
   return { int, chance: (p) => next() < p, pick: (of) => of[int(0, of.length - 1)]! };
 }
 
-/** What is written at an event time; `at` in the answer: under another one after all. */
-type Write = (at: number, partition: number) => { key: unknown; value: unknown; at?: number; tombstone?: boolean };
+interface Written {
+  readonly key: unknown;
+  readonly value: unknown;
+  readonly at?: number;
+}
+/** What is written at an event time; `at` in the answer: under another one after all; `next`: what follows it at once. */
+type Write = (
+  at: number,
+  partition: number,
+) => Written & { readonly tombstone?: boolean; readonly next?: readonly Written[] };
 
-interface Stream {
+export interface Stream {
   readonly topic: string;
   readonly records: number;
   readonly snapshot?: (partition: number) => { key: unknown; value: unknown; at: number }[];
@@ -87,8 +96,9 @@ class Log {
       }
       if (g.chance(0.04)) pin(t - HOUR, offset - BigInt(g.int(0, 2)));
       const eventTime = this.#eventTime(t);
-      const { key, value, at = eventTime, tombstone } = stream.write(eventTime, partition);
+      const { key, value, at = eventTime, tombstone, next = [] } = stream.write(eventTime, partition);
       put(at, key, value);
+      for (const one of next) put(one.at ?? at, one.key, one.value);
       if (tombstone === true) put(at, key, null);
     }
     this.ends.push({ topic, partition, end: offset });
@@ -133,6 +143,12 @@ const CHANNELS = [
   'TikTok',
 ];
 
+/** What app events have in common. */
+export interface AppEvents {
+  readonly appEvent: typeof appEvent;
+  readonly again: typeof again;
+}
+
 /** A dump by seed. About three days of event time, so that windows of 24 h close. */
 export function makeDump(seed: number): BronzeDump {
   const g = rng(seed);
@@ -145,6 +161,7 @@ export function makeDump(seed: number): BronzeDump {
   log.write(purchases(g), until, silent());
   log.write(pageviews(g), until, silent());
   log.write(registrations(g), until, silent());
+  log.write(logins(g, { appEvent, again }), until, silent());
   return log;
 }
 

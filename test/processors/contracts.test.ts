@@ -65,6 +65,6 @@ function breaks({ checks, example }: Contract<object>, rule: string): boolean {
         : typeof value === 'number'
           ? [-1, 0, 1e9, value + 1]
           : ['Not This ', ''];
-    return wrong.some((each) => check.problem({ ...example, [column]: each }) !== undefined);
+    return [...wrong, null].some((each) => check.problem({ ...example, [column]: each }) !== undefined);
   });
 }

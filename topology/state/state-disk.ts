@@ -193,7 +193,9 @@ function whyUnusable(db: DatabaseSync, identity: SlotIdentity): string | undefin
   const meta = new Map(rows.map(({ name, value }) => [name, value]));
   const is = meta.get('identity');
   if (is === undefined) {
-    const { tables } = db.prepare('SELECT count(*) AS tables FROM sqlite_master WHERE type = ?').get('table') as { tables: number };
+    const { tables } = db.prepare('SELECT count(*) AS tables FROM sqlite_master WHERE type = ?').get('table') as {
+      tables: number;
+    };
     return tables > 1 ? 'nothing tells whose it is' : undefined;
   }
   if (is !== identityText(identity)) return `it is of ${is}, not of ${identityText(identity)}`;
