@@ -6,6 +6,7 @@ import { pageviewsByChannelContract } from './gold/pageviews-by-channel.ts';
 import { registrationsHourlyContract } from './gold/registrations-hourly.ts';
 import { salesPerf24hContract } from './gold/sales-perf-24h.ts';
 import { topSellingItemsContract } from './gold/top-selling-items.ts';
+import { customerProfilesContract } from './silver/customer-profiles.ts';
 import { itemsContract } from './silver/items.ts';
 import { loginsEnrichedContract } from './silver/logins-enriched.ts';
 import { pageviewsByItemsContract } from './silver/pageviews-by-items.ts';
@@ -25,4 +26,5 @@ export const shopContracts: readonly Contract<object>[] = [
   monthlyPurchaseSummaryContract,
   loginsEnrichedContract,
   loginAnomaliesContract,
+  customerProfilesContract,
 ];

@@ -6,6 +6,7 @@ import { pageviewsByChannel } from './gold/pageviews-by-channel.ts';
 import { registrationsHourly } from './gold/registrations-hourly.ts';
 import { salesPerf24h } from './gold/sales-perf-24h.ts';
 import { topSellingItems } from './gold/top-selling-items.ts';
+import { customerProfiles } from './silver/customer-profiles.ts';
 import { items } from './silver/items.ts';
 import { loginsEnriched } from './silver/logins-enriched.ts';
 import { pageviewsByItems } from './silver/pageviews-by-items.ts';
@@ -19,6 +20,7 @@ export { topics } from './topics.ts';
 export const shopStages: readonly Stage[] = [
   users,
   items,
+  customerProfiles,
   purchasesEnriched,
   pageviewsByItems,
   salesPerf24h,

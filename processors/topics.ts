@@ -62,6 +62,10 @@ export const topics = {
     // Tables that are read as of a time keep every version: Kafka must not compact them.
     users: topic('silver.users', { value: schemas['silver.users'], cleanup: 'delete' }),
     items: topic('silver.items', { value: schemas['silver.items'], cleanup: 'delete' }),
+    customerProfiles: topic('silver.customer_profiles', {
+      value: schemas['silver.customer_profiles'],
+      cleanup: 'delete',
+    }),
     purchasesEnriched: topic('silver.purchases_enriched', {
       value: schemas['silver.purchases_enriched'],
       cleanup: 'delete',

@@ -22,6 +22,12 @@ export interface VerifiedTable {
 export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('silver.users', ['_key', '_ts'], { deletes: true, late: false, of: 'bronze.shop.users' }),
   table('silver.items', ['_key', '_ts'], { deletes: true, late: false, of: 'bronze.shop.items' }),
+  table('silver.customer_profiles', ['_key', '_ts'], {
+    deletes: true,
+    late: false,
+    warehouse: true,
+    of: 'bronze.shop.customer_profiles',
+  }),
   table('silver.purchases_enriched', ['purchaseId'], { warehouse: true }),
   table('silver.pageviews_by_items', ['eventId']),
   table('gold.sales_perf_24h', ['_key'], { warehouse: true, of: 'silver.purchases_enriched', lessMs: 5 * 60_000 }),
@@ -47,6 +53,7 @@ export const BRONZE_TOPICS = [
   'bronze.shop.users',
   'bronze.shop.items',
   'bronze.shop.purchases',
+  'bronze.shop.customer_profiles',
   'bronze.app.pageviews',
   'bronze.app.registrations',
   'bronze.app.logins',

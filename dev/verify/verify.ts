@@ -201,7 +201,8 @@ class Verification {
       const key = row[0] ?? '';
       wanted.set(key, wanted.has(key) ? (last.get(key) ?? row) : row);
     }
-    const rows = [...wanted.values()].map(narrow);
+    const isDeleted = (row: Row): boolean => table.deletes && row[columns.indexOf('_deleted')] === 'true';
+    const rows = [...wanted.values()].filter((row) => !isDeleted(row)).map(narrow);
     const found = await this.#warehouse.rows(table.name, definition);
     const name = `${table.name} in PostgreSQL`;
     return {

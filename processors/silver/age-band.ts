@@ -21,7 +21,7 @@ const BANDS = [
 const YOUNGEST = 'under-18';
 const UNKNOWN = 'unknown';
 
-/** What `ageBandAt` gives. */
+/** All that there are. */
 export const AGE_BANDS: readonly string[] = [...BANDS.map(([, band]) => band), YOUNGEST, UNKNOWN];
 
 /** The age band at an instant; 'unknown' without a birth date. */
@@ -29,4 +29,10 @@ export function ageBandAt(birthDate: number | null | undefined, instant: number)
   if (birthDate === null || birthDate === undefined) return UNKNOWN;
   const age = ageAt(birthDate, instant);
   return BANDS.find(([least]) => age >= least)?.[1] ?? YOUNGEST;
+}
+
+/** The age band that somebody has stated; 'unknown' for anything that is none. */
+export function ageBandOf(written: string | null): string {
+  const band = written?.trim().toLowerCase() ?? '';
+  return AGE_BANDS.includes(band) ? band : UNKNOWN;
 }

@@ -24,6 +24,12 @@ export function countryCode(value: string | null): string | null {
   return FORM.country.test(code) ? code : null;
 }
 
+/** ISO 639-1 in lower case; null for anything else. */
+export function languageCode(value: string): string | null {
+  const code = value.trim().toLowerCase();
+  return /^[a-z]{2}$/.test(code) ? code : null;
+}
+
 /** Trimmed and in lower case; 'unknown' for nothing. */
 export function category(value: string | null): string {
   return text(value)?.toLowerCase() ?? 'unknown';

@@ -3,6 +3,7 @@ import { topics } from '../topics.ts';
 
 /** What analysts query with SQL: each table is the newest record of every key of its topic. */
 export const warehouseTopics = [
+  topics.silver.customerProfiles,
   topics.silver.purchasesEnriched,
   topics.gold.salesPerf24h,
   topics.gold.pageviewsByChannel,

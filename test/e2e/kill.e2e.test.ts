@@ -8,6 +8,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { RecordCursor, type TopicPartition } from '#topology';
+import { VERIFIED_TABLES } from '../../dev/verify/tables.ts';
 import { Installation } from './installation.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
 
@@ -15,19 +16,7 @@ const SECONDS = 30;
 const EVENTS = SECONDS * 1_000;
 const CHANGES = SECONDS * 100;
 const PARTITIONS = Array.from({ length: 6 }, (_, partition) => partition);
-const OUTPUTS = [
-  'silver.users',
-  'silver.items',
-  'silver.purchases_enriched',
-  'silver.pageviews_by_items',
-  'gold.sales_perf_24h',
-  'gold.pageviews_by_channel',
-  'gold.registrations_hourly',
-  'gold.top_selling_items',
-  'gold.monthly_purchase_summary',
-  'silver.logins_enriched',
-  'gold.login_anomalies',
-];
+const OUTPUTS = VERIFIED_TABLES.map(({ name }) => name);
 const LEDGER = 'shop.watermarks';
 const MAX_KILLS = 6;
 const SIMULATION = ['--seconds', String(SECONDS), '--seed', '7'];

@@ -21,6 +21,7 @@ FROM (VALUES
   ('bronze.shop.users', 10 * second()),
   ('bronze.shop.items', 10 * second()),
   ('bronze.shop.purchases', 10 * second()),
+  ('bronze.shop.customer_profiles', 10 * second()),
   ('bronze.app.pageviews', minute()),
   ('bronze.app.registrations', minute()),
   ('bronze.app.logins', minute())

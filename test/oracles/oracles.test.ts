@@ -141,6 +141,8 @@ const LATE_WITH: Record<string, string> = {
   'gold.login_anomalies': 'silver.logins_enriched.late',
 };
 
+const PREFERS_GERMAN = '{"language": "de", "newsletter": true}';
+
 /** Per table a bronze record that it rests on, and a change of value that its rows must show. */
 const RESTS_ON: Record<string, () => { record: Timed; value: Partial<BronzeRecord> }> = {
   'silver.users': () => {
@@ -150,6 +152,13 @@ const RESTS_ON: Record<string, () => { record: Timed; value: Partial<BronzeRecor
   'silver.items': () => {
     const record = lastOf('bronze.shop.items', (value) => value['op'] === 'u');
     return { record, value: withAfter(record, { price: 1n }) };
+  },
+  'silver.customer_profiles': () => {
+    const record = lastOf(
+      'bronze.shop.customer_profiles',
+      (value) => value['op'] === 'u' && (value['after'] as { preferences: unknown }).preferences === PREFERS_GERMAN,
+    );
+    return { record, value: withAfter(record, { preferences: '{"language": "es", "newsletter": true}' }) };
   },
   'silver.purchases_enriched': () => {
     const record = lastOf('bronze.shop.purchases', (value) =>
@@ -262,6 +271,11 @@ const BROKEN: Record<string, { file: string; from: string; to: string }> = {
     to: "'bronze.shop.purchases', 0",
   },
   'promises are not rounded': { file: 'common', from: 'promised(m) AS floor_to(m, second())', to: 'promised(m) AS m' },
+  'whatever is said is a language': {
+    file: 'silver.customer_profiles',
+    from: "regexp_full_match(language, '[a-z]{2}')",
+    to: 'true',
+  },
   'late items count': { file: 'silver.items', from: 'WHERE _ow <= _ts + minute()\nQUALIFY', to: 'QUALIFY' },
   'late users count': { file: 'silver.users', from: 'WHERE _ow <= _ts + minute()\nQUALIFY', to: 'QUALIFY' },
   'of two versions at one instant the first stands': { file: 'silver.items', from: 'co_offset DESC', to: 'co_offset' },

@@ -24,6 +24,7 @@ const OUT_OF_ORDERNESS: Record<string, number> = {
   'bronze.shop.users': 10 * SECOND,
   'bronze.shop.items': 10 * SECOND,
   'bronze.shop.purchases': 10 * SECOND,
+  'bronze.shop.customer_profiles': 10 * SECOND,
   'bronze.app.pageviews': MINUTE,
   'bronze.app.registrations': MINUTE,
   'bronze.app.logins': MINUTE,
@@ -92,7 +93,7 @@ const twoLetters = (value: unknown): string | null => {
 function changes(records: readonly Timed[], row: (after: Fields) => Fields): OutputRow[] {
   return records.flatMap((record) => {
     const op = field(record, 'op');
-    const meta = { _key: String((record.key as { id: number }).id), _ts: record.timestamp, _ow: record.ow };
+    const meta = { _key: String(Object.values(record.key as object)[0]), _ts: record.timestamp, _ow: record.ow };
     if (op === 'd') return [{ ...meta, _deleted: true }];
     return ['c', 'u', 'r'].includes(String(op)) ? [{ ...meta, _deleted: false, ...row(after(record)) }] : [];
   });
@@ -123,6 +124,19 @@ function channelOf(value: unknown): string {
   if (has('facebook', 'fb', 'instagram', 'twitter', 'tiktok', 'social')) return 'social';
   if (has('mail')) return 'email';
   return has('referr', 'partner') ? 'referral' : 'other';
+}
+
+/** What a profile says, of anything that may be written there. */
+function statedBy(row: Fields): Fields {
+  const band = text(row['age_band'])?.toLowerCase() ?? '';
+  let said: Fields | null = null;
+  try {
+    said = JSON.parse(String(row['preferences'])) as Fields | null;
+  } catch {}
+  const language = /^[a-z][a-z]$/.exec(text(said?.['language'])?.toLowerCase() ?? '')?.[0] ?? null;
+  const newsletter = [true, false].find((each) => each === said?.['newsletter']) ?? null;
+  const isBand = ['under-18', '18-24', '25-34', '35-44', '45-54', '55-64', '65+'].includes(band);
+  return { ageBand: isBand ? band : 'unknown', marketingConsent: row['marketing_consent'] !== 0, language, newsletter };
 }
 
 /** Puts what its ow accepts into every window [s, s + size) that holds its time; counts what is late, once per window. */
@@ -196,6 +210,12 @@ export function expectedOf(dump: BronzeDump): Expected {
     category: text(row['category'])?.toLowerCase() || 'unknown',
     price: row['price'],
     active: row['active'] !== 0,
+    createdAt: row['created_at'],
+    updatedAt: row['updated_at'],
+  }));
+  const profiles = changes(of('bronze.shop.customer_profiles'), (row) => ({
+    userId: row['user_id'],
+    ...statedBy(row),
     createdAt: row['created_at'],
     updatedAt: row['updated_at'],
   }));
@@ -298,6 +318,7 @@ export function expectedOf(dump: BronzeDump): Expected {
     tables: {
       'silver.users': users,
       'silver.items': items,
+      'silver.customer_profiles': profiles,
       'silver.purchases_enriched': purchases,
       'silver.pageviews_by_items': pageviews,
       'gold.sales_perf_24h': [...sales.windows]

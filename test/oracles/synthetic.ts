@@ -162,6 +162,7 @@ export function makeDump(seed: number): BronzeDump {
   log.write(pageviews(g), until, silent());
   log.write(registrations(g), until, silent());
   log.write(logins(g, { appEvent, again }), until, silent());
+  log.write(profiles(g), until, silent());
   return log;
 }
 
@@ -178,7 +179,7 @@ const price = (g: Rng): bigint => BigInt(g.int(1, 9_999));
 const idsOf = (partition: number, most: number): number[] =>
   Array.from({ length: most }, (_, i) => i + 1).filter((id) => id % PARTITIONS === partition);
 
-function tableOf(topic: string, g: Rng, most: number, row: (id: number, at: number) => object): Stream {
+function tableOf(topic: string, g: Rng, most: number, row: (id: number, at: number) => object, name = 'id'): Stream {
   const ids = (partition: number): number[] => idsOf(partition, most);
   const last = new Map<number, { id: number; at: number }>();
   return {
@@ -188,7 +189,7 @@ function tableOf(topic: string, g: Rng, most: number, row: (id: number, at: numb
       ids(partition).flatMap((id) => {
         const at = START - g.int(1, 300) * DAY;
         return g.chance(0.6)
-          ? [{ key: { id }, at, value: { ...envelope(g, 'r', at, null, row(id, at)), ts_ms: START } }]
+          ? [{ key: { [name]: id }, at, value: { ...envelope(g, 'r', at, null, row(id, at)), ts_ms: START } }]
           : [];
       }),
     write: (at, partition) => {
@@ -196,15 +197,16 @@ function tableOf(topic: string, g: Rng, most: number, row: (id: number, at: numb
       if (before !== undefined && g.chance(0.1)) {
         // the same row again within the same millisecond
         return {
-          key: { id: before.id },
+          key: { [name]: before.id },
           value: envelope(g, 'u', before.at, null, row(before.id, before.at)),
           at: before.at,
         };
       }
       const id = g.pick(ids(partition));
       last.set(partition, { id, at });
-      if (g.chance(0.12)) return { key: { id }, value: envelope(g, 'd', at, row(id, at), null), tombstone: true };
-      return { key: { id }, value: envelope(g, g.pick(['c', 'u']), at, null, row(id, at)) };
+      if (g.chance(0.12))
+        return { key: { [name]: id }, value: envelope(g, 'd', at, row(id, at), null), tombstone: true };
+      return { key: { [name]: id }, value: envelope(g, g.pick(['c', 'u']), at, null, row(id, at)) };
     },
   };
 }
@@ -236,6 +238,36 @@ const items = (g: Rng): Stream =>
     created_at: at,
     updated_at: at,
   }));
+
+const AGE_BANDS = ['18-24', ' 25-34 ', '65+', 'UNDER-18', '30', '', null];
+const PREFERENCES = [
+  '{"language": "de", "newsletter": true}',
+  '{"language": " FR\\u00a0", "newsletter": false, "pages": 3}',
+  '{"language": "German", "newsletter": "yes"}',
+  '{"language": 7, "newsletter": null}',
+  '[1]',
+  '"de"',
+  'null',
+  'no JSON',
+  '',
+  null,
+];
+
+const profiles = (g: Rng): Stream =>
+  tableOf(
+    'bronze.shop.customer_profiles',
+    g,
+    12,
+    (id, at) => ({
+      user_id: id,
+      age_band: g.pick(AGE_BANDS),
+      marketing_consent: g.int(0, 1),
+      preferences: g.pick(PREFERENCES),
+      created_at: at,
+      updated_at: at,
+    }),
+    'user_id',
+  );
 
 function purchases(g: Rng): Stream {
   let last = 0;
