@@ -11,6 +11,7 @@ import { itemsContract } from './silver/items.ts';
 import { loginsEnrichedContract } from './silver/logins-enriched.ts';
 import { pageviewsByItemsContract } from './silver/pageviews-by-items.ts';
 import { purchasesEnrichedContract } from './silver/purchases-enriched.ts';
+import { sessionsContract } from './silver/sessions.ts';
 import { usersContract } from './silver/users.ts';
 
 /** One per topic of silver and gold, in no order that matters. */
@@ -27,4 +28,5 @@ export const shopContracts: readonly Contract<object>[] = [
   loginsEnrichedContract,
   loginAnomaliesContract,
   customerProfilesContract,
+  sessionsContract,
 ];

@@ -11,6 +11,7 @@ import { items } from './silver/items.ts';
 import { loginsEnriched } from './silver/logins-enriched.ts';
 import { pageviewsByItems } from './silver/pageviews-by-items.ts';
 import { purchasesEnriched } from './silver/purchases-enriched.ts';
+import { sessions } from './silver/sessions.ts';
 import { users } from './silver/users.ts';
 
 export { shopContracts } from './contracts.ts';
@@ -23,6 +24,7 @@ export const shopStages: readonly Stage[] = [
   customerProfiles,
   purchasesEnriched,
   pageviewsByItems,
+  sessions,
   salesPerf24h,
   pageviewsByChannel,
   registrationsHourly,

@@ -70,6 +70,7 @@ export const topics = {
       value: schemas['silver.purchases_enriched'],
       cleanup: 'delete',
     }),
+    sessions: topic('silver.sessions', { value: schemas['silver.sessions'], cleanup: 'delete' }),
     pageviewsByItems: topic('silver.pageviews_by_items', {
       value: schemas['silver.pageviews_by_items'],
       cleanup: 'delete',

@@ -460,6 +460,30 @@ export interface SilverPurchasesEnriched {
   readonly purchasedAt: number;
 }
 
+/** A visit that is over: what a user, or an anonymous visitor, did until nothing came for 30 minutes; key = visitor|startedAt. */
+export interface SilverSessions {
+  /** 'user:<user id>' or 'anonymous:<anonymous id>' */
+  readonly visitor: string;
+  /** null for an anonymous visitor */
+  readonly userId: number | null;
+  /** of the first event; ms since the epoch */
+  readonly startedAt: number;
+  /** of the last event; ms since the epoch */
+  readonly endedAt: number;
+  /** of the first view or change of a cart, normalised: direct, search, social, email, ads, referral, other; 'unknown' where there are only purchases */
+  readonly entryChannel: string;
+  /** of pages */
+  readonly views: number;
+  /** how often something was put into the cart */
+  readonly cartAdds: number;
+  /** purchases in it */
+  readonly orders: number;
+  /** sum of quantity x unit price, in the shop's currency; unscaled, 2 digits after the point */
+  readonly revenue: bigint;
+  /** at least one order */
+  readonly converted: boolean;
+}
+
 /** A user as of now; key = user id as text. */
 export interface SilverUsers {
   /** id in the shop */
@@ -503,6 +527,7 @@ export interface SchemaTypes {
   readonly 'silver.logins_enriched': SilverLoginsEnriched;
   readonly 'silver.pageviews_by_items': SilverPageviewsByItems;
   readonly 'silver.purchases_enriched': SilverPurchasesEnriched;
+  readonly 'silver.sessions': SilverSessions;
   readonly 'silver.users': SilverUsers;
 }
 
@@ -531,5 +556,6 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'silver.logins_enriched': {"type":"record","name":"LoginsEnriched","namespace":"silver","doc":"An attempt to log in, with the user as known then; key = user id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"given by the app; the same event sent again has the same"},{"name":"userId","type":"long","doc":"who tried to log in"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"},{"name":"succeeded","type":"boolean","doc":"false: the attempt was refused"},{"name":"method","type":"string","doc":"in lower case"},{"name":"country","type":["null","string"],"doc":"where from: ISO 3166 alpha-2 in upper case","default":null},{"name":"device","type":["null","string"],"doc":"what with, in lower case","default":null},{"name":"latitude","type":["null","double"],"doc":"where from, degrees north","default":null},{"name":"longitude","type":["null","double"],"doc":"degrees east","default":null},{"name":"homeCountry","type":["null","string"],"doc":"of the user, null where the shop does not know it","default":null},{"name":"registeredAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"doc":"when the user came to the shop, null for nobody it knows","default":null}]},
   'silver.pageviews_by_items': {"type":"record","name":"PageviewsByItems","namespace":"silver","doc":"A view of an item with the item as it was then; key = item id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"given by the app; the same event sent again has the same"},{"name":"itemId","type":"long","doc":"the item that was viewed"},{"name":"title","type":["null","string"],"doc":"as of the view; null where the item was not known then","default":null},{"name":"category","type":"string","doc":"as of the view, 'unknown' where the item was not known then"},{"name":"channel","type":"string","doc":"normalised: direct, search, social, email, ads, referral, other"},{"name":"userId","type":["null","long"],"doc":"who viewed it, when signed in","default":null},{"name":"anonymousId","type":"string","doc":"of the device"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"}]},
   'silver.purchases_enriched': {"type":"record","name":"PurchasesEnriched","namespace":"silver","doc":"A purchase with its item and its user as they were at its event time; key = purchase id as text.","fields":[{"name":"purchaseId","type":"long","doc":"id in the shop"},{"name":"userId","type":"long","doc":"who bought"},{"name":"itemId","type":"long","doc":"what was bought"},{"name":"quantity","type":"int","doc":"units"},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2},"doc":"in the shop's currency"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":14,"scale":2},"doc":"quantity x unit price"},{"name":"title","type":["null","string"],"doc":"as of the purchase; null where the item was not known then","default":null},{"name":"category","type":"string","doc":"'unknown' where the item was not known then"},{"name":"country","type":"string","doc":"'unknown' where the user was not known then"},{"name":"ageBand","type":"string","doc":"'18-24' ... '65+', 'unknown'"},{"name":"purchasedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"}]},
+  'silver.sessions': {"type":"record","name":"Sessions","namespace":"silver","doc":"A visit that is over: what a user, or an anonymous visitor, did until nothing came for 30 minutes; key = visitor|startedAt.","fields":[{"name":"visitor","type":"string","doc":"'user:<user id>' or 'anonymous:<anonymous id>'"},{"name":"userId","type":["null","long"],"doc":"null for an anonymous visitor","default":null},{"name":"startedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the first event"},{"name":"endedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the last event"},{"name":"entryChannel","type":"string","doc":"of the first view or change of a cart, normalised: direct, search, social, email, ads, referral, other; 'unknown' where there are only purchases"},{"name":"views","type":"long","doc":"of pages"},{"name":"cartAdds","type":"long","doc":"how often something was put into the cart"},{"name":"orders","type":"long","doc":"purchases in it"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"},{"name":"converted","type":"boolean","doc":"at least one order"}]},
   'silver.users': {"type":"record","name":"Users","namespace":"silver","doc":"A user as of now; key = user id as text.","fields":[{"name":"userId","type":"long","doc":"id in the shop"},{"name":"email","type":["null","string"],"doc":"lower case","default":null},{"name":"name","type":["null","string"],"doc":"trimmed; null for nothing","default":null},{"name":"country","type":["null","string"],"doc":"ISO 3166 alpha-2, upper case","default":null},{"name":"birthDate","type":["null",{"type":"int","logicalType":"date"}],"doc":"null when not given","default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the user came"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},
 };

@@ -30,6 +30,7 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   }),
   table('silver.purchases_enriched', ['purchaseId'], { warehouse: true }),
   table('silver.pageviews_by_items', ['eventId']),
+  table('silver.sessions', ['_key'], { warehouse: true }),
   table('gold.sales_perf_24h', ['_key'], { warehouse: true, of: 'silver.purchases_enriched', lessMs: 5 * 60_000 }),
   table('gold.pageviews_by_channel', ['_key'], { rows: 'last', warehouse: true, of: 'silver.pageviews_by_items' }),
   table('gold.registrations_hourly', ['_key'], { rows: 'last', warehouse: true, of: 'bronze.app.registrations' }),
@@ -55,6 +56,7 @@ export const BRONZE_TOPICS = [
   'bronze.shop.purchases',
   'bronze.shop.customer_profiles',
   'bronze.app.pageviews',
+  'bronze.app.cart_events',
   'bronze.app.registrations',
   'bronze.app.logins',
 ] as const;

@@ -5,6 +5,7 @@ import { topics } from '../topics.ts';
 export const warehouseTopics = [
   topics.silver.customerProfiles,
   topics.silver.purchasesEnriched,
+  topics.silver.sessions,
   topics.gold.salesPerf24h,
   topics.gold.pageviewsByChannel,
   topics.gold.registrationsHourly,

@@ -23,6 +23,7 @@ FROM (VALUES
   ('bronze.shop.purchases', 10 * second()),
   ('bronze.shop.customer_profiles', 10 * second()),
   ('bronze.app.pageviews', minute()),
+  ('bronze.app.cart_events', minute()),
   ('bronze.app.registrations', minute()),
   ('bronze.app.logins', minute())
 ) AS t(topic, out_of_orderness);

@@ -5,6 +5,7 @@
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
 import { enrichedLogins, strangeLogins } from './reference-logins.ts';
 import { soldIn, topSelling, WINDOW_GRACE } from './reference-sold.ts';
+import { sessionsOf } from './reference-visits.ts';
 import { HOUR, MINUTE, SECOND } from './synthetic.ts';
 
 type Fields = Record<string, unknown>;
@@ -26,6 +27,7 @@ const OUT_OF_ORDERNESS: Record<string, number> = {
   'bronze.shop.purchases': 10 * SECOND,
   'bronze.shop.customer_profiles': 10 * SECOND,
   'bronze.app.pageviews': MINUTE,
+  'bronze.app.cart_events': MINUTE,
   'bronze.app.registrations': MINUTE,
   'bronze.app.logins': MINUTE,
 };
@@ -252,6 +254,22 @@ export function expectedOf(dump: BronzeDump): Expected {
     };
   });
 
+  const onceSeen = once(of('bronze.app.pageviews'));
+  const onceInCart = once(of('bronze.app.cart_events'));
+  const visits = [...onceSeen.kept, ...onceInCart.kept].map((record) => ({
+    ts: record.timestamp,
+    ow: record.ow,
+    userId: field(record, 'userId') as number | null,
+    anonymousId: field(record, 'anonymousId') as string,
+    said: { id: String(field(record, 'eventId')), channel: channelOf(field(record, 'channel')) },
+    action: text(field(record, 'action'))?.toLowerCase() ?? 'view',
+  }));
+  const sessions = sessionsOf(
+    visits,
+    purchases,
+    Math.min(until('bronze.app.pageviews'), until('bronze.app.cart_events'), salesComplete),
+  );
+
   const onceViewed = once(of('bronze.app.pageviews').filter((record) => field(record, 'itemId') !== null));
   const viewed = onceViewed.kept;
   const viewsInTime = viewed.filter((record) => record.ow <= record.timestamp + GRACE);
@@ -321,6 +339,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'silver.customer_profiles': profiles,
       'silver.purchases_enriched': purchases,
       'silver.pageviews_by_items': pageviews,
+      'silver.sessions': sessions.rows,
       'gold.sales_perf_24h': [...sales.windows]
         .filter(([, window]) => salesComplete >= window.end + WINDOW_GRACE)
         .map(([id, window]) => {
@@ -364,6 +383,7 @@ export function expectedOf(dump: BronzeDump): Expected {
     late: {
       'silver.purchases_enriched': bought.length - inTime.length + itemTable.late + userTable.late,
       'silver.pageviews_by_items': onceViewed.late + viewed.length - viewsInTime.length + itemTable.late,
+      'silver.sessions': onceSeen.late + onceInCart.late + sessions.late,
       'gold.sales_perf_24h': sales.late,
       'gold.pageviews_by_channel': views.late,
       'gold.registrations_hourly': onceRegistered.late + registered.late,

@@ -163,6 +163,7 @@ export function makeDump(seed: number): BronzeDump {
   log.write(registrations(g), until, silent());
   log.write(logins(g, { appEvent, again }), until, silent());
   log.write(profiles(g), until, silent());
+  log.write(cartEvents(g), until, silent());
   return log;
 }
 
@@ -326,6 +327,31 @@ function pageviews(g: Rng): Stream {
       const itemId = g.chance(0.1) ? null : g.int(1, 11);
       last = { ...appEvent(g, at, ++n), url: '/', itemId, channel: g.pick(CHANNELS), referrer: null };
       return { key: last['eventId'], value: last };
+    },
+  };
+}
+
+const ACTIONS = ['add', 'add', ' Add', 'remove', 'added'];
+
+function cartEvents(g: Rng): Stream {
+  let n = 1_000_000; // no pageview has such an id
+  const last = new Map<number, Record<string, unknown>>();
+  return {
+    topic: 'bronze.app.cart_events',
+    records: 40,
+    write: (at, partition) => {
+      const before = last.get(partition);
+      if (before !== undefined && g.chance(0.08)) return again(g, before);
+      const [action, itemId, quantity] = [g.pick(ACTIONS), g.int(1, 11), g.int(1, 3)];
+      const event: Record<string, unknown> = {
+        ...appEvent(g, at, ++n),
+        action,
+        itemId,
+        quantity,
+        channel: g.pick(CHANNELS),
+      };
+      last.set(partition, event);
+      return { key: event['eventId'], value: event };
     },
   };
 }

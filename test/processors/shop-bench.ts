@@ -1,5 +1,11 @@
 /** Some of the shop's stages over a TopologyTestDriver, fed by what people do. */
-import type { BronzeShopCustomerProfiles, BronzeShopCustomerProfilesValue } from '#schemas';
+import type {
+  BronzeAppCartEvents,
+  BronzeAppPageviews,
+  BronzeShopCustomerProfiles,
+  BronzeShopCustomerProfilesValue,
+  BronzeShopPurchases,
+} from '#schemas';
 import type { Stage } from '#topology';
 import { TopologyTestDriver } from '#topology/testing';
 import { testSerdes } from '../../connectors/avro/testing.ts';
@@ -17,6 +23,7 @@ export const at = (iso: string): number => Date.parse(iso);
 /** Times are ms, money is cents. Nothing is processed before `settle`. */
 export class ShopBench {
   readonly driver: TopologyTestDriver;
+  #ids = 0;
 
   private constructor(driver: TopologyTestDriver) {
     this.driver = driver;
@@ -30,6 +37,57 @@ export class ShopBench {
     const user_id = (after ?? before)?.user_id ?? 0;
     const value: BronzeShopCustomerProfiles = { before, after, op, ts_ms: timestamp, source: SOURCE };
     await this.driver.pipeInput(bronze.shop.customerProfiles, { key: { user_id }, value, timestamp });
+  }
+
+  /** Somebody looks at a page, at `timestamp`; user 1 looks at item 1 unless told otherwise. Returns the event. */
+  async view(timestamp: number, change: Partial<BronzeAppPageviews> = {}): Promise<BronzeAppPageviews> {
+    const value: BronzeAppPageviews = {
+      ...this.#appEvent(timestamp),
+      url: '/items/1',
+      itemId: 1,
+      channel: null,
+      referrer: null,
+      ...change,
+    };
+    await this.driver.pipeInput(bronze.app.pageviews, { key: value.eventId, value, timestamp });
+    return value;
+  }
+
+  /** Somebody puts item 1 into the cart unless told otherwise. Returns the event. */
+  async cart(timestamp: number, change: Partial<BronzeAppCartEvents> = {}): Promise<BronzeAppCartEvents> {
+    const value: BronzeAppCartEvents = {
+      ...this.#appEvent(timestamp),
+      action: 'add',
+      itemId: 1,
+      quantity: 1,
+      channel: null,
+      ...change,
+    };
+    await this.driver.pipeInput(bronze.app.cartEvents, { key: value.eventId, value, timestamp });
+    return value;
+  }
+
+  /** User 1 buys one item 1 for 10.00 unless told otherwise; nobody knows user or item. Returns the id. */
+  async buy(timestamp: number, change: { userId?: number; itemId?: number; quantity?: number } = {}): Promise<number> {
+    const id = ++this.#ids;
+    const { userId: user_id = 1, itemId: item_id = 1, quantity = 1 } = change;
+    const times = { created_at: timestamp, updated_at: timestamp };
+    const after = { id, user_id, item_id, quantity, unit_price: 1_000n, ...times };
+    const value: BronzeShopPurchases = { before: null, after, op: 'c', ts_ms: timestamp, source: SOURCE };
+    await this.driver.pipeInput(bronze.shop.purchases, { key: { id }, value, timestamp });
+    return id;
+  }
+
+  #appEvent(timestamp: number) {
+    const eventId = `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, '0')}`;
+    return {
+      eventId,
+      userId: 1,
+      anonymousId: 'somebody',
+      sessionId: null,
+      occurredAt: timestamp,
+      receivedAt: timestamp,
+    };
   }
 
   /** What Debezium sends after a delete. */

@@ -1,0 +1,26 @@
+/** Rules about logins, each broken alone in the SQL: the text that is there, and what it becomes. */
+export const BROKEN_LOGINS: Record<string, { file: string; from: string; to: string }> = {
+  'a login knows itself': { file: 'gold.login_anomalies', from: 'nth BETWEEN 1 AND 20', to: 'nth BETWEEN 0 AND 20' },
+  'five logins are known': { file: 'gold.login_anomalies', from: 'BETWEEN 1 AND 20', to: 'BETWEEN 1 AND 5' },
+  'failures before the last login count too': {
+    file: 'gold.login_anomalies',
+    from: 'a.logins_before = f.logins_before AND a."succeeded"',
+    to: 'a.logins_before >= f.logins_before AND a."succeeded"',
+  },
+  'failures at the edge of ten minutes do not count': {
+    file: 'gold.login_anomalies',
+    from: 'f._ts >= a._ts',
+    to: 'f._ts > a._ts',
+  },
+  'a journey back is strange': { file: 'gold.login_anomalies', from: 'nearest >= 500 AND', to: '' },
+  'a home abroad is strange': {
+    file: 'gold.login_anomalies',
+    from: ' AND "country" IS DISTINCT FROM "homeCountry"',
+    to: '',
+  },
+  'attempts are judged as they come': {
+    file: 'gold.login_anomalies',
+    from: 'ORDER BY _ts, co_partition, co_offset',
+    to: 'ORDER BY co_partition, co_offset',
+  },
+};

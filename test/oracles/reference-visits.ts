@@ -1,0 +1,75 @@
+/** What visitors did: the part of the reference that knows sessions. */
+import type { OutputRow } from './reference.ts';
+import { MINUTE } from './synthetic.ts';
+
+const GAP = 30 * MINUTE;
+const GRACE = 5 * MINUTE;
+
+/** A pageview or a change of a cart. */
+interface Visit {
+  readonly ts: number;
+  readonly ow: number;
+  readonly userId: number | null;
+  readonly anonymousId: string;
+  readonly said: { readonly id: string; readonly channel: string };
+  /** 'view', or what was done to the cart. */
+  readonly action: string;
+}
+
+interface Sign extends Pick<Visit, 'ts' | 'ow' | 'userId' | 'action'> {
+  readonly visitor: string;
+  readonly said?: Visit['said'];
+  readonly revenue: bigint;
+}
+
+/** Sessions that are over when event time is complete up to `complete`, and how many events came too late for theirs. */
+export function sessionsOf(
+  visits: readonly Visit[],
+  purchases: readonly OutputRow[],
+  complete: number,
+): { rows: OutputRow[]; late: number } {
+  const bought = purchases.map((row) => {
+    const userId = row['userId'] as number;
+    return { ts: row._ts, ow: row._ow, userId, visitor: `user:${userId}`, action: 'buy', revenue: row['revenue'] as bigint }; // prettier-ignore
+  });
+  const seen = visits.map((visit) => {
+    const visitor = visit.userId === null ? `anonymous:${visit.anonymousId}` : `user:${visit.userId}`;
+    return { ...visit, visitor, revenue: 0n };
+  });
+  const all: Sign[] = [...bought, ...seen];
+  const inTime = all.filter(({ ts, ow }) => ow - ts <= GRACE);
+  const rows: OutputRow[] = [];
+  for (const [visitor, signs] of Map.groupBy(inTime, (sign) => sign.visitor)) {
+    const runs: Sign[][] = [];
+    for (const sign of signs.toSorted((a, b) => a.ts - b.ts)) {
+      const run = runs.at(-1);
+      if (run !== undefined && sign.ts - run.at(-1)!.ts <= GAP) run.push(sign);
+      else runs.push([sign]);
+    }
+    for (const run of runs) if (run.at(-1)!.ts + GAP + GRACE < complete) rows.push(sessionOf(visitor, run));
+  }
+  return { rows, late: all.length - inTime.length };
+}
+
+function sessionOf(visitor: string, run: readonly Sign[]): OutputRow {
+  const [startedAt, endedAt] = [run[0]!.ts, run.at(-1)!.ts];
+  const done = (action: string): number => run.filter((sign) => sign.action === action).length;
+  const entries = run
+    .filter((sign) => sign.said !== undefined && sign.ts === run.find(({ said }) => said !== undefined)?.ts)
+    .toSorted((a, b) => (a.said!.id < b.said!.id ? -1 : 1));
+  return {
+    _key: `${visitor}|${new Date(startedAt).toISOString()}`,
+    _ts: endedAt,
+    _ow: endedAt,
+    visitor,
+    userId: run[0]!.userId,
+    startedAt,
+    endedAt,
+    entryChannel: entries[0]?.said?.channel ?? 'unknown',
+    views: done('view'),
+    cartAdds: done('add'),
+    orders: done('buy'),
+    revenue: run.reduce((sum, sign) => sum + sign.revenue, 0n),
+    converted: done('buy') > 0,
+  };
+}
