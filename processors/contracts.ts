@@ -1,5 +1,6 @@
 /** What the topics of the shop's stages promise. */
 import type { Contract } from '#topology';
+import { conversionFunnelContract } from './gold/conversion-funnel.ts';
 import { loginAnomaliesContract } from './gold/login-anomalies.ts';
 import { monthlyPurchaseSummaryContract } from './gold/monthly-purchase-summary.ts';
 import { pageviewsByChannelContract } from './gold/pageviews-by-channel.ts';
@@ -29,4 +30,5 @@ export const shopContracts: readonly Contract<object>[] = [
   loginAnomaliesContract,
   customerProfilesContract,
   sessionsContract,
+  conversionFunnelContract,
 ];

@@ -1,6 +1,7 @@
 /** The shop's stages. */
 import type { Stage } from '#topology';
 import { loginAnomalies } from './gold/login-anomalies.ts';
+import { conversionFunnel } from './gold/conversion-funnel.ts';
 import { monthlyPurchaseSummary } from './gold/monthly-purchase-summary.ts';
 import { pageviewsByChannel } from './gold/pageviews-by-channel.ts';
 import { registrationsHourly } from './gold/registrations-hourly.ts';
@@ -32,4 +33,5 @@ export const shopStages: readonly Stage[] = [
   monthlyPurchaseSummary,
   loginsEnriched,
   loginAnomalies,
+  conversionFunnel,
 ];

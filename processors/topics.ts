@@ -88,6 +88,7 @@ export const topics = {
       cleanup: 'compact',
     }),
     topSellingItems: topic('gold.top_selling_items', { value: schemas['gold.top_selling_items'], cleanup: 'compact' }),
+    conversionFunnel: topic('gold.conversion_funnel', { value: schemas['gold.conversion_funnel'], cleanup: 'compact' }),
     monthlyPurchaseSummary: topic('gold.monthly_purchase_summary', {
       value: schemas['gold.monthly_purchase_summary'],
       cleanup: 'compact',

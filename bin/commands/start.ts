@@ -43,7 +43,7 @@ const OPTIONS = {
   'no-simulator': { type: 'boolean', default: false },
   docker: { type: 'boolean', default: false },
 } as const;
-const MIN_ROWS = 20;
+const MIN_ROWS = 5;
 const VERIFY_END_MS = 2_000;
 const DASHBOARD_PORT = 9080;
 

@@ -38,6 +38,7 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('gold.monthly_purchase_summary', ['_key'], { rows: 'last', warehouse: true, of: 'silver.purchases_enriched' }),
   table('silver.logins_enriched', ['eventId', '_ts']),
   table('gold.login_anomalies', ['_key'], { warehouse: true, of: 'silver.logins_enriched', lessMs: 60_000 }),
+  table('gold.conversion_funnel', ['_key'], { rows: 'last', warehouse: true, of: 'silver.sessions' }),
 ];
 
 function table(

@@ -14,6 +14,7 @@ import {
 import type { GoldSalesPerf24h } from '#schemas';
 import { FORM } from '../silver/clean.ts';
 import { topics } from '../topics.ts';
+import { roundHalfUp } from './rate.ts';
 import { addSale, NO_SALES } from './sales.ts';
 import { windowName } from './window-name.ts';
 
@@ -67,10 +68,3 @@ export const salesPerf24h = stage('gold.sales_perf_24h', (s) => {
     )
     .to(topics.gold.salesPerf24h);
 });
-
-/** a / b to the nearest whole number, halves up; b > 0. */
-function roundHalfUp(a: bigint, b: bigint): bigint {
-  const twice = 2n * a + b;
-  const quotient = twice / (2n * b);
-  return twice < 0n && twice % (2n * b) !== 0n ? quotient - 1n : quotient;
-}

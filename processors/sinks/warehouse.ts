@@ -12,6 +12,7 @@ export const warehouseTopics = [
   topics.gold.topSellingItems,
   topics.gold.monthlyPurchaseSummary,
   topics.gold.loginAnomalies,
+  topics.gold.conversionFunnel,
 ] as const;
 
 /** The sink stage that carries them to a warehouse. */

@@ -147,7 +147,7 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
       'verify',
       [
         '--min-rows',
-        '20',
+        '5',
         '--timeout',
         '300',
         '--lake',

@@ -60,7 +60,7 @@ describe('sluice run --workers', { timeout: 8 * 60_000 }, () => {
     await again.ready();
     const verified = await runRole(
       'verify',
-      ['--min-rows', '20', '--timeout', '150', '--manifest', shop.manifest],
+      ['--min-rows', '5', '--timeout', '150', '--manifest', shop.manifest],
       shop.env,
     );
     process.stderr.write(`${verified.output}\nthree workers stopped in ${(took / 1_000).toFixed(1)} s\n`);

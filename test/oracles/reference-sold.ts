@@ -21,7 +21,8 @@ const berlinMidnight = (year: number, month: number, day: number): number => {
   return midnight - berlinOffset(midnight - 2 * HOUR);
 };
 
-const spans: Record<string, (t: number) => { start: number; end: number }> = {
+/** What holds an instant: an hour, a day or a month. */
+export const spans: Record<string, (t: number) => { start: number; end: number }> = {
   hour: (t) => ({ start: Math.floor(t / HOUR) * HOUR, end: Math.floor(t / HOUR) * HOUR + HOUR }),
   day: (t) => {
     const local = new Date(t + berlinOffset(t));

@@ -1,5 +1,6 @@
 /** What visitors did: the part of the reference that knows sessions. */
 import type { OutputRow } from './reference.ts';
+import { spans } from './reference-sold.ts';
 import { MINUTE } from './synthetic.ts';
 
 const GAP = 30 * MINUTE;
@@ -72,4 +73,33 @@ function sessionOf(visitor: string, run: readonly Sign[]): OutputRow {
     revenue: run.reduce((sum, sign) => sum + sign.revenue, 0n),
     converted: done('buy') > 0,
   };
+}
+
+/** Sessions by channel and the day on which they ended. */
+export function funnelOf(sessions: readonly OutputRow[]): OutputRow[] {
+  const cells = Map.groupBy(sessions, (row) => {
+    const { start } = spans['day']!(row['endedAt'] as number);
+    return `${new Date(start).toISOString()}|${row['entryChannel'] as string}`;
+  });
+  return [...cells].map(([key, rows]) => {
+    const { start, end } = spans['day']!(rows[0]!['endedAt'] as number);
+    const viewed = rows.filter((row) => row['views'] !== 0);
+    const carted = viewed.filter((row) => row['cartAdds'] !== 0);
+    const purchased = carted.filter((row) => row['converted'] === true);
+    return {
+      _key: key,
+      _ts: end - 1,
+      _ow: end - 1,
+      windowStart: start,
+      windowEnd: end,
+      channel: rows[0]!['entryChannel'],
+      sessions: rows.length,
+      viewed: viewed.length,
+      carted: carted.length,
+      purchased: purchased.length,
+      orders: rows.reduce((sum, row) => sum + (row['orders'] as number), 0),
+      revenue: rows.reduce((sum, row) => sum + (row['revenue'] as bigint), 0n),
+      conversionRate: viewed.length === 0 ? 0 : Math.floor((purchased.length / viewed.length) * 10_000 + 0.5),
+    };
+  });
 }

@@ -5,7 +5,7 @@
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
 import { enrichedLogins, strangeLogins } from './reference-logins.ts';
 import { soldIn, topSelling, WINDOW_GRACE } from './reference-sold.ts';
-import { sessionsOf } from './reference-visits.ts';
+import { funnelOf, sessionsOf } from './reference-visits.ts';
 import { HOUR, MINUTE, SECOND } from './synthetic.ts';
 
 type Fields = Record<string, unknown>;
@@ -370,6 +370,7 @@ export function expectedOf(dump: BronzeDump): Expected {
         registrations: window.rows.length,
       })),
       'gold.top_selling_items': top.rows,
+      'gold.conversion_funnel': funnelOf(sessions.rows),
       'gold.monthly_purchase_summary': monthly.windows.map(({ start, end, rows: [first], sums }) => ({
         ...bounds({ start, end }),
         _key: `${new Date(start).toISOString()}|${String(first?.userId)}|${String(first?.category)}`,
@@ -388,6 +389,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.pageviews_by_channel': views.late,
       'gold.registrations_hourly': onceRegistered.late + registered.late,
       'gold.top_selling_items': top.late,
+      'gold.conversion_funnel': 0,
       'gold.monthly_purchase_summary': monthly.late,
       'silver.logins_enriched': onceTried.late + onceTried.kept.length - triedInTime.length + userTable.late,
       'gold.login_anomalies': 0,

@@ -1,0 +1,48 @@
+/** Rules about customers, their visits and what comes of them, each broken alone in the SQL: the text that is there, and what it becomes. */
+export const BROKEN_VISITS: Record<string, { file: string; from: string; to: string }> = {
+  'whatever is said is a language': {
+    file: 'silver.customer_profiles',
+    from: "regexp_full_match(language, '[a-z]{2}')",
+    to: 'true',
+  },
+  'a gap of just 30 minutes ends a session': {
+    file: 'silver.sessions',
+    from: '> 30 * minute() AS begins',
+    to: '>= 30 * minute() AS begins',
+  },
+  'sessions that are not over count too': {
+    file: 'silver.sessions',
+    from: 'sessions_complete() > ended_at + 35 * minute()',
+    to: 'true',
+  },
+  'sessions accept what is later': {
+    file: 'silver.sessions',
+    from: 'ow > ts + 5 * minute()',
+    to: 'ow > ts + 7 * minute()',
+  },
+  'the entry of a session is where it ends': {
+    file: 'silver.sessions',
+    from: 'first(channel ORDER BY ts, event_id)',
+    to: 'last(channel ORDER BY ts, event_id)',
+  },
+  'what is taken out of a cart is put into it': {
+    file: 'silver.sessions',
+    from: "action = 'add'",
+    to: "action <> ''",
+  },
+  'a step of the funnel counts without the one before': {
+    file: 'gold.conversion_funnel',
+    from: 'has_viewed AND "cartAdds" > 0',
+    to: '"cartAdds" > 0',
+  },
+  'a session counts on the day on which it began': {
+    file: 'gold.conversion_funnel',
+    from: 'SELECT *, _ts AS day',
+    to: 'SELECT *, "startedAt" AS day',
+  },
+  'rates are cut off': {
+    file: 'gold.conversion_funnel',
+    from: '(20000 * purchased + viewed) // (2 * viewed)',
+    to: '10000 * purchased // viewed',
+  },
+};
