@@ -1,6 +1,6 @@
 /** The topology as a picture: nodes with figures that move, edges that flow while something does. */
 import type { Snapshot, StageNow, TopologyNow } from '../snapshot.ts';
-import { sparkPaths } from './charts.ts';
+import { sparkPaths } from './spark.ts';
 import { setAttributes, setText, svg } from './dom.ts';
 import { countText, durationText, plural, rateText, shortName, shortText, timeText } from './format.ts';
 import { type Layout, layoutOf, pathOf, type PlacedEdge, type PlacedNode } from './layout.ts';

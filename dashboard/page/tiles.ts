@@ -1,6 +1,6 @@
 /** The totals on top, each with the line of its last minutes. */
 import type { HistoryPoint, Snapshot } from '../snapshot.ts';
-import { sparkPaths } from './charts.ts';
+import { sparkPaths } from './spark.ts';
 import { html, setAttributes, setText, svg } from './dom.ts';
 import { countText, durationText, shortText } from './format.ts';
 

@@ -75,8 +75,9 @@ export class Installation {
     return new Installation(servers, env, client, await client.admin(), folder, abort);
   }
 
-  role(name: string, args: readonly string[] = []): RoleProcess {
-    const role = new RoleProcess(name, args, { env: this.env, logs: join(this.#folder, 'logs') });
+  /** `env`: in place of the installation's. */
+  role(name: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = this.env): RoleProcess {
+    const role = new RoleProcess(name, args, { env, logs: join(this.#folder, 'logs') });
     this.#roles.push(role);
     return role;
   }

@@ -27,6 +27,8 @@ export class RoleProcess {
   done = false;
   /** Where it serves metrics, when SLUICE_METRICS_PORT is set. */
   metricsPort: number | undefined;
+  /** Where it says that it listens. */
+  address: string | undefined;
   readonly #child: ChildProcess;
   readonly #ready: Promise<void>;
   readonly #exited: Promise<number | string>;
@@ -49,8 +51,11 @@ export class RoleProcess {
     );
     this.#ready = new Promise((resolve, reject) => {
       void this.#exited.then((how) => reject(new Error(`${name} has ended (${how}); see ${options.logs}/${name}.log`)));
-      this.#child.on('message', (message: RoleStats & { type: string; port?: number }) => {
-        if (message.type === 'ready') resolve();
+      this.#child.on('message', (message: RoleStats & { type: string; port?: number; address?: string }) => {
+        if (message.type === 'ready') {
+          this.address = message.address;
+          resolve();
+        }
         if (message.type === 'metrics') this.metricsPort = message.port;
         if (message.type === 'stats') this.stats = message;
         if (message.type === 'done') {
