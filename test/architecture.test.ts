@@ -205,7 +205,7 @@ describe('the tree', () => {
     assert.deepEqual(machinePaths(texts), []);
   });
   test('the rules have something to look at', () => {
-    for (const folder of ['topology', 'processors', 'connectors', 'schemas', 'dev', 'bin']) {
+    for (const folder of ['topology', 'processors', 'connectors', 'schemas', 'dashboard', 'dev', 'bin']) {
       assert.ok(
         code.some(({ path }) => folderOf(path) === folder),
         `no file in ${folder}/`,

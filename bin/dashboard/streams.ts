@@ -36,13 +36,7 @@ export class KafkaConnection {
   reset(): void {
     const opened = this.#opened;
     this.#opened = undefined;
-    void opened?.then(
-      async ({ client, admin }) => {
-        await admin.close().catch(() => undefined);
-        await client.close().catch(() => undefined);
-      },
-      () => undefined,
-    );
+    if (opened !== undefined) void close(opened);
   }
 
   async #connect(): Promise<{ readonly client: KafkaClient; readonly admin: KafkaAdmin }> {
@@ -57,6 +51,17 @@ export class KafkaConnection {
       void client.close().catch(() => undefined);
       throw error;
     }
+  }
+}
+
+/** Closes what came of it, if anything. */
+async function close(opened: Promise<{ readonly client: KafkaClient; readonly admin: KafkaAdmin }>): Promise<void> {
+  try {
+    const { client, admin } = await opened;
+    await admin.close().catch(() => undefined);
+    await client.close();
+  } catch {
+    // It was not open, or is gone already.
   }
 }
 

@@ -6,7 +6,7 @@ import { ROOT } from '../supervisor/local-run.ts';
 import { findChromium } from '../tests/chromium.ts';
 
 const MAX_BYTES = 300_000;
-const SIZE = { width: 1440, height: 1440 };
+const SIZE = { width: 1440, height: 1250 };
 
 const [url = 'http://127.0.0.1:9080', seconds = '120', scheme = 'light', file = join(ROOT, 'docs', 'dashboard.png')] =
   process.argv.slice(2);
@@ -24,7 +24,7 @@ try {
   await page.goto(url, { waitUntil: 'domcontentloaded' });
   // So that the lines of the last minutes are there.
   await new Promise((resolve) => setTimeout(resolve, Number(seconds) * 1_000));
-  await page.screenshot({ path: file as `${string}.png`, clip: { x: 0, y: 0, ...SIZE } });
+  await page.screenshot({ path: file, clip: { x: 0, y: 0, ...SIZE } });
 } finally {
   await browser.close();
 }

@@ -134,7 +134,8 @@ describe('the dashboard over HTTP', () => {
       events.slice(0, 3).map(([event]) => event),
       ['topology', 'history', 'snapshot'],
     );
-    const { parts } = events.at(-1)?.[1] as Snapshot;
+    const [, last] = events.at(-1) ?? assert.fail();
+    const { parts } = last as Snapshot;
     assert.ok(parts.some(({ name, state }) => name === 'Kafka' && state === 'up'));
   });
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { SinkStats, StageStats, StreamApp } from '#topology';
-import { sinkMetrics, sourceMetrics, stageMetrics } from '../../bin/role-metrics.ts';
+import { dashboardMetrics, sinkMetrics, sourceMetrics, stageMetrics } from '../../bin/role-metrics.ts';
 import type { Metric } from '../../connectors/prometheus/index.ts';
 import { ProcessMetrics } from '../../connectors/prometheus/process-metrics.ts';
 
@@ -59,6 +59,7 @@ function told(): Metric[] {
       ...stageMetrics(app),
       ...sinkMetrics([sink]),
       ...sourceMetrics({ cdc, collector, ended: new Map() }),
+      ...dashboardMetrics([{ name: 'Kafka', state: 'up', detail: null, since: 0 }], { open: 1, dropped: 0 }),
       ...own.read(),
     ];
   } finally {
