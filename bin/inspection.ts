@@ -1,5 +1,4 @@
 /** What the commands share that look into a running installation: its address, a client, its topics, and how they print. */
-import { pino } from 'pino';
 import {
   buildTopology,
   ConfigError,
@@ -15,6 +14,7 @@ import { type Paint, paintFor } from '../dev/inspect/text-table.ts';
 import { shopStages } from '../processors/index.ts';
 import { lakeTopics } from '../processors/sinks/lake.ts';
 import { openAdmin } from './reachable.ts';
+import { roleLogger } from './role-logger.ts';
 
 /** Options that all of them have. */
 export const COMMON_OPTIONS = {
@@ -52,7 +52,7 @@ export async function inspecting(
 ): Promise<number> {
   const deadline = Date.now() + wholeNumber('timeout', options.timeout, { least: 1, most: 86_400 }) * 1_000;
   const installation = findInstallation(process.env);
-  const logger = pino({ name: 'inspect', level: process.env['SLUICE_LOG'] ?? 'error' }, pino.destination(2));
+  const logger = roleLogger('inspect', { level: 'error', output: 2 });
   const brokers = installation.kafka.split(',');
   const client = createKafkaClient({ brokers, clientId: 'sluice-inspect', logger });
   const topology = buildTopology(shopStages, { app: options.app });

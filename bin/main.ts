@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ConfigError, SluiceError, TopologyError } from '#topology';
+import { withoutPasswords } from './role-logger.ts';
 
 interface Command {
   readonly help: string;
@@ -85,13 +86,14 @@ function report(error: unknown, command: string): number {
   if (error instanceof SluiceError) {
     const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
     const where = error.where === undefined ? '' : ` (${error.where})`;
-    process.stderr.write(`sluice: ${error.message}${where} [${error.code}]${hint}\n`);
+    process.stderr.write(withoutPasswords(`sluice: ${error.message}${where} [${error.code}]${hint}\n`));
     return error instanceof ConfigError || error instanceof TopologyError ? REFUSED : 1;
   }
   // What parseArgs says about an unknown option is enough.
   const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
   const message = isUsage ? `${error.message}\n  sluice ${command} --help tells what there is` : undefined;
-  process.stderr.write(`sluice: ${message ?? (error instanceof Error ? error.stack : String(error))}\n`);
+  const text = message ?? (error instanceof Error ? error.stack : undefined) ?? String(error);
+  process.stderr.write(withoutPasswords(`sluice: ${text}\n`));
   return isUsage ? REFUSED : 1;
 }
 

@@ -3,7 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import { buildTopology, ConfigError, createKafkaClient, type SerdeFactory, startStreamApp } from '#topology';
 import { MemoryRegistry, testSerdes } from '../../connectors/avro/testing.ts';
 import { bench, type WorkloadName, WORKLOADS } from '../../dev/bench/bench.ts';
@@ -12,6 +11,7 @@ import { tableOf } from '../../dev/bench/report.ts';
 import { enrichedViews, itemViews } from '../../dev/bench/stages.ts';
 import { countTopic, enrichedTopic, itemTopic, pageviewTopic, SCHEMAS } from '../../dev/bench/topics.ts';
 import { required } from '../environment.ts';
+import { roleLogger } from '../role-logger.ts';
 
 export const help = `sluice bench [--workload R1,R2,R3,R3-eos] [--small] [--workers N] [--runs N] [--json FILE] [--no-peer]
   Runs Kafka Streams and Sluice in turn on the same topics of a broker of its own, checks every result, prints what they used. Exits 1 when a result
@@ -82,7 +82,7 @@ async function engine(): Promise<number> {
     required('WORKLOAD') === 'r1'
       ? itemViews(pageviews, countTopic(output))
       : enrichedViews(pageviews, itemTopic(required('ITEMS')), enrichedTopic(output));
-  const logger = pino({ name: 'bench' });
+  const logger = roleLogger('bench');
   const client = createKafkaClient({ brokers: [required('BOOTSTRAP')], clientId: app, logger });
   const stopped = new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()));
   const running = await startStreamApp({

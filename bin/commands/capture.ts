@@ -1,8 +1,8 @@
 /** Role `sluice capture`: takes events in PostHog's place. */
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import { ConfigError } from '#topology';
 import { startCaptureServer } from '../../dev/posthog/capture-server.ts';
+import { roleLogger } from '../role-logger.ts';
 
 export const help = `sluice capture [--port N] [--dir FOLDER]
   Takes what posthog-node and posthog-js send on 127.0.0.1:N (0: any free port), in PostHog's place. GET / shows the events in a browser,
@@ -16,7 +16,7 @@ export async function run(args: string[]): Promise<number> {
   });
   const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : Number.NaN;
   if (!(port <= 65_535)) throw new ConfigError('SLC_CONFIG_OPTION', `--port ${values.port} is no port`);
-  const logger = pino({ name: 'capture', level: process.env['SLUICE_LOG'] ?? 'info' });
+  const logger = roleLogger('capture');
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });

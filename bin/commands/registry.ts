@@ -1,8 +1,8 @@
 /** Role `sluice registry`: a schema registry with Confluent's API. */
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import { ConfigError, createKafkaClient } from '#topology';
 import { startSchemaRegistry } from '../../connectors/schema-registry/index.ts';
+import { roleLogger } from '../role-logger.ts';
 
 export const help = `sluice registry
   Serves schemas by Confluent's API on 127.0.0.1:SLUICE_REGISTRY_PORT (0: any free port); keeps them in Kafka (SLUICE_KAFKA), topic _schemas.
@@ -19,7 +19,7 @@ export async function run(args: string[]): Promise<number> {
       hint: 'npm start sets it; by hand: export SLUICE_KAFKA=...',
     });
   }
-  const logger = pino({ name: 'registry', level: process.env['SLUICE_LOG'] ?? 'info' });
+  const logger = roleLogger('registry');
   const client = createKafkaClient({ brokers: brokers.split(','), clientId: 'sluice-registry', logger });
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());

@@ -2,7 +2,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Logger, pino } from 'pino';
 import {
   buildTopology,
   ConfigError,
@@ -28,6 +27,7 @@ import { dropReplay, topicsOfReplay, writtenTopics } from '../replay/drop.ts';
 import { requestOf } from '../replay/options.ts';
 import { type ProgressLine, ProgressMeter, progressText } from '../replay/progress.ts';
 import { type ReplayTargets, ReplaySinks } from '../replay/sinks.ts';
+import { type RoleLogger, roleLogger } from '../role-logger.ts';
 
 export const help = `sluice replay <stage[,stage]|all> --into NAME [--from TIME|OFFSET|earliest] [--to TIME|OFFSET|now] [--app NAME] [--json] [--dir FOLDER]
   Runs stages again over what they have read, beside live: topics <topic>.NAME, tables <schema>_NAME.<table> (SLUICE_POSTGRES), files below
@@ -49,7 +49,7 @@ interface Context {
   readonly client: KafkaClient;
   readonly admin: KafkaAdmin;
   readonly live: Topology;
-  readonly logger: Logger;
+  readonly logger: RoleLogger;
   /** '' when there is none. */
   readonly registry: string;
   readonly targets: ReplayTargets;
@@ -74,7 +74,7 @@ export async function run(args: string[]): Promise<number> {
     },
   });
   const { kafka, registry = '', postgres = '', lake = '' } = findInstallation(process.env);
-  const logger = pino({ name: 'replay', level: process.env['SLUICE_LOG'] ?? 'warn' }, pino.destination(2));
+  const logger = roleLogger('replay', { level: 'warn', output: 2 });
   const brokers = kafka.split(',');
   const client = createKafkaClient({ brokers, clientId: `${values.app}-replay`, logger });
   const admin = await openAdmin(client, brokers);
@@ -237,7 +237,7 @@ function onAbort(signal: AbortSignal): Promise<false> {
 }
 
 /** What is processed but not committed must stay so: no orderly stop. */
-function end(logger: Logger, error: Error): never {
+function end(logger: RoleLogger, error: Error): never {
   const { code, hint } = error instanceof SluiceError ? error : { code: 'SLC_BUG', hint: undefined };
   logger.fatal({ code, hint, err: error }, error.message);
   process.exit(1);

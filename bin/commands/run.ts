@@ -1,7 +1,6 @@
 /** Role `sluice run`: the stages of the shop, as one application in one or more processes. Start it on more machines to share the slots. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Logger, pino } from 'pino';
 import {
   buildTopology,
   ConfigError,
@@ -18,6 +17,7 @@ import { required, topicLimits } from '../environment.ts';
 import { stageHealth, stageMetrics, tellMetrics } from '../role-metrics.ts';
 import { workerCount } from '../workers/worker-count.ts';
 import { WorkerPool } from '../workers/worker-pool.ts';
+import { type RoleLogger, roleLogger } from '../role-logger.ts';
 
 export const help = `sluice run [--app NAME] [--workers N]
   Runs the stages: reads and writes Kafka (SLUICE_KAFKA), registers schemas (SLUICE_REGISTRY). Stop it with SIGTERM.
@@ -37,11 +37,7 @@ export async function run(args: string[]): Promise<number> {
     options: { app: { type: 'string', default: 'shop' }, workers: { type: 'string' } },
   });
   const worker = Number(process.env['SLUICE_WORKER'] ?? '');
-  const logger = pino({
-    name: 'run',
-    level: process.env['SLUICE_LOG'] ?? 'info',
-    base: { pid: process.pid, ...(worker > 0 && { worker }) },
-  });
+  const logger = roleLogger('run', worker > 0 ? { base: { worker } } : {});
   const topology = buildTopology(shopStages, { app: values.app });
   if (values.workers === undefined) return await runStages(topology, logger);
   const count = workerCount(values.workers);
@@ -53,7 +49,7 @@ export async function run(args: string[]): Promise<number> {
 }
 
 /** The first signal ends the workers in order, the second at once. */
-async function superviseWorkers(app: string, count: number, logger: Logger): Promise<number> {
+async function superviseWorkers(app: string, count: number, logger: RoleLogger): Promise<number> {
   const pool = new WorkerPool({
     count,
     file: MAIN,
@@ -79,7 +75,7 @@ async function superviseWorkers(app: string, count: number, logger: Logger): Pro
   return await pool.run();
 }
 
-async function runStages(topology: Topology, logger: Logger): Promise<number> {
+async function runStages(topology: Topology, logger: RoleLogger): Promise<number> {
   const brokers = required('SLUICE_KAFKA').split(',');
   const registryUrl = required('SLUICE_REGISTRY');
   const client = createKafkaClient({ brokers, clientId: `${topology.app}-run`, logger });
@@ -135,7 +131,7 @@ async function within(ms: number, work: Promise<void>): Promise<boolean> {
 }
 
 /** What is processed but not committed must stay so: no orderly stop. */
-function end(logger: Logger, error: Error): never {
+function end(logger: RoleLogger, error: Error): never {
   const { code, hint } = error instanceof SluiceError ? error : { code: 'SLC_BUG', hint: undefined };
   logger.fatal({ code, hint, err: error }, error.message);
   // What a person must mend is the same for the next process: it is not started again.

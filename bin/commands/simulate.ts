@@ -1,10 +1,10 @@
 /** Role `sluice simulate`: a shop's app and database at work. Sends to the collector and to MySQL. */
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import { ConfigError } from '#topology';
 import { Simulation, type SimulationOptions, SimulatorError } from '../../simulators/index.ts';
 import { required } from '../environment.ts';
 import { historyMs } from '../history-option.ts';
+import { roleLogger } from '../role-logger.ts';
 
 export const help = `sluice simulate [--seconds N] [--rate X] [--history D] [--seed S] [--prepare]
   Sends events to the collector (SLUICE_COLLECTOR) and changes to MySQL (SLUICE_MYSQL): 10 events and 1 change a second on average, until SIGTERM.
@@ -85,7 +85,7 @@ function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOp
     collectorUrl: required('SLUICE_COLLECTOR'),
     collectorKey: process.env['SLUICE_COLLECTOR_KEY'] || oneOf(process.env['SLUICE_COLLECTOR_KEYS']) || 'dev',
     mysqlUrl: required('SLUICE_MYSQL'),
-    log: pino({ name: 'simulate', level: process.env['SLUICE_LOG'] ?? 'info' }),
+    log: roleLogger('simulate'),
     signal,
   };
   return { options, prepareOnly: values.prepare };

@@ -1,6 +1,5 @@
 /** Role `sluice sinks`: carries topics to their targets. Start it on more machines to share the partitions. */
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import {
   ConfigError,
   createKafkaClient,
@@ -22,6 +21,7 @@ import { postHogSink, postHogTopics, productEventOf } from '../../processors/sin
 import { warehouseSink, warehouseTopics } from '../../processors/sinks/warehouse.ts';
 import { durationOf, required, topicLimits } from '../environment.ts';
 import { sinkHealth, sinkMetrics, tellMetrics } from '../role-metrics.ts';
+import { roleLogger } from '../role-logger.ts';
 
 export const help = `sluice sinks [--app NAME]
   Writes silver and gold tables to PostgreSQL (SLUICE_POSTGRES) from Kafka (SLUICE_KAFKA, SLUICE_REGISTRY), exactly once.
@@ -46,7 +46,7 @@ export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { app: { type: 'string', default: 'shop' } } });
   const brokers = required('SLUICE_KAFKA').split(',');
   const registryUrl = required('SLUICE_REGISTRY');
-  const logger = pino({ name: 'sinks', level: process.env['SLUICE_LOG'] ?? 'info' });
+  const logger = roleLogger('sinks');
   const warehouse = warehouseOf(values.app, required('SLUICE_POSTGRES'), logger);
   const client = createKafkaClient({ brokers, clientId: `${values.app}-sinks`, logger });
   const serdes = createAvroSerdes({ registryUrl });

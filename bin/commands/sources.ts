@@ -1,6 +1,5 @@
 /** Role `sluice sources`: what comes in. Captures the shop's MySQL and collects app events over HTTP. */
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import { ConfigError, ConnectorError, createKafkaClient, type Logger, type OriginClock } from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { type ClockSource, createHttpCollector, type HttpCollector } from '../../connectors/http-events/index.ts';
@@ -8,6 +7,7 @@ import { createMysqlCdc, type MysqlCdc } from '../../connectors/mysql-cdc/index.
 import { topics } from '../../processors/topics.ts';
 import { required, topicLimits } from '../environment.ts';
 import { sourceHealth, sourceMetrics, type SourcesStats, tellMetrics } from '../role-metrics.ts';
+import { roleLogger } from '../role-logger.ts';
 
 export const help = `sluice sources [--only cdc|collector]
   Captures the shop's database (SLUICE_MYSQL) and takes app events on SLUICE_COLLECTOR_HOST:SLUICE_COLLECTOR_PORT (127.0.0.1:8080; port 0: any free
@@ -29,7 +29,7 @@ export async function run(args: string[]): Promise<number> {
   if (only !== undefined && only !== 'cdc' && only !== 'collector') {
     throw new ConfigError('SLC_CONFIG_OPTION', `--only ${only}: cdc or collector`);
   }
-  const logger = pino({ name: 'sources', level: process.env['SLUICE_LOG'] ?? 'info' });
+  const logger = roleLogger('sources');
   const kafka = createKafkaClient({ brokers: required('SLUICE_KAFKA').split(','), clientId: 'sluice-sources', logger });
   const stopped = onStop();
   const ended: Ended = new Map();

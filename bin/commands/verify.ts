@@ -1,7 +1,6 @@
 /** Role `sluice verify`: is every row of silver and gold what bronze demands? */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import { buildTopology, ConfigError, createKafkaClient, sinkDeadLetterTopicOf } from '#topology';
 import { schemas } from '#schemas';
 import { createAvroSerdes, createAvroViewer } from '../../connectors/avro/index.ts';
@@ -20,6 +19,7 @@ import { shopStages } from '../../processors/index.ts';
 import { lakeStageOf, lakeTopics } from '../../processors/sinks/lake.ts';
 import { required } from '../environment.ts';
 import { openAdmin } from '../reachable.ts';
+import { roleLogger } from '../role-logger.ts';
 
 export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--lake FOLDER] [--manifest FILE] [--posthog URL]
   Waits until stages and sinks have caught up, then compares every row of silver and gold in Kafka (SLUICE_KAFKA, SLUICE_REGISTRY) and
@@ -56,7 +56,7 @@ export async function run(args: string[]): Promise<number> {
   const brokers = required('SLUICE_KAFKA').split(',');
   const serdes = createAvroSerdes({ registryUrl: required('SLUICE_REGISTRY') });
   const postgres = required('SLUICE_POSTGRES');
-  const logger = pino({ name: 'verify', level: process.env['SLUICE_LOG'] ?? 'warn' }, pino.destination(2));
+  const logger = roleLogger('verify', { level: 'warn', output: 2 });
   const client = createKafkaClient({ brokers, clientId: `${values.app}-verify`, logger });
   const deadline = Date.now() + timeoutMs;
   try {
@@ -122,7 +122,7 @@ async function certify(options: {
   const { id, app, dir, timeoutMs } = options;
   const { kafka, registry } = findInstallation(process.env);
   const brokers = kafka.split(',');
-  const logger = pino({ name: 'verify', level: process.env['SLUICE_LOG'] ?? 'warn' }, pino.destination(2));
+  const logger = roleLogger('verify', { level: 'warn', output: 2 });
   const client = createKafkaClient({ brokers, clientId: `${app}-verify`, logger });
   try {
     await (await openAdmin(client, brokers)).close();
