@@ -114,8 +114,17 @@ export {
   type ReplayPlan,
   type ReplayRequest,
 } from './replay/replay-plan.ts';
-export { type ReplayConfig, type ReplayProgress, type ReplayRun, startReplay } from './replay/replay-run.ts';
+export {
+  finishReplay,
+  openReplay,
+  type OpenedReplay,
+  type ReplayConfig,
+  type ReplayProgress,
+  type ReplayRun,
+  startReplay,
+} from './replay/replay-run.ts';
 export { replayAppOf, replayNameOf, replayTopology } from './replay/replay-topology.ts';
+export { hearReplay, joinReplay, type ReplayShare, type ReplayWorker, SharedReplay } from './replay/shared-replay.ts';
 export { encodeHint, type Hint, HINTS_TOPIC, HintView, parseHint } from './runtime/hints.ts';
 export type {
   CommittedOffset,

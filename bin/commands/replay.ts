@@ -11,6 +11,7 @@ import {
   planToText,
   PlanStore,
   replayNameOf,
+  type ReplayConfig,
   type ReplayPlan,
   type ReplayRun,
   SluiceError,
@@ -26,12 +27,14 @@ import { required, topicLimits } from '../environment.ts';
 import { dropReplay, topicsOfReplay, writtenTopics } from '../replay/drop.ts';
 import { requestOf } from '../replay/options.ts';
 import { type ProgressLine, ProgressMeter, progressText } from '../replay/progress.ts';
+import { startInWorkers, workOn } from '../replay/workers.ts';
+import { workerCount } from '../workers/worker-count.ts';
 import { type ReplayTargets, ReplaySinks } from '../replay/sinks.ts';
 import { type RoleLogger, roleLogger } from '../role-logger.ts';
 
-export const help = `sluice replay <stage[,stage]|all> --into NAME [--from TIME|OFFSET|earliest] [--to TIME|OFFSET|now] [--app NAME] [--json] [--dir FOLDER]
+export const help = `sluice replay <stage[,stage]|all> --into NAME [--from TIME|OFFSET|earliest] [--to TIME|OFFSET|now] [--workers N] [--app NAME] [--json] [--dir FOLDER]
   Runs stages again over what they have read, beside live: topics <topic>.NAME, tables <schema>_NAME.<table> (SLUICE_POSTGRES), files below
-  <lake>/replays/NAME (SLUICE_LAKE). Ends when all is out. After Ctrl-C or a kill, the same command goes on.
+  <lake>/replays/NAME (SLUICE_LAKE). Ends when all is out. After Ctrl-C or a kill, the same command goes on. --workers N: in N processes.
 sluice replay --list            the replays that there are
 sluice replay --drop NAME       removes all that a replay has made, after asking; --yes: without
   FOLDER (.sluice/replays): plans and certificates. sluice verify --replay NAME compares with live.`;
@@ -69,6 +72,7 @@ export async function run(args: string[]): Promise<number> {
       dir: { type: 'string', default: join(ROOT, '.sluice', 'replays') },
       list: { type: 'boolean', default: false },
       drop: { type: 'string' },
+      workers: { type: 'string' },
       yes: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
@@ -137,14 +141,14 @@ async function drop(context: Context, id: string, isSure: boolean): Promise<numb
 async function replay(
   context: Context,
   stage: string,
-  options: { from: string; to: string; into: string },
+  options: { from: string; to: string; into: string; app: string; workers?: string | undefined },
 ): Promise<number> {
   const { client, admin, live, logger, registry, targets } = context;
   const request = requestOf(stage, options);
   const serdes = createAvroSerdes({ registryUrl: registry === '' ? required('SLUICE_REGISTRY') : registry });
   const stop = stopSignal();
   const topics = topicLimits();
-  const starting = startReplay({
+  const config: ReplayConfig = {
     client,
     live,
     request,
@@ -153,7 +157,11 @@ async function replay(
     topicLimits: topics,
     sessionTimeoutMs: SESSION_MS,
     onFatal: (error) => end(logger, error),
-  });
+  };
+  if (process.env['SLUICE_WORKER'] !== undefined) return await workOn(config, stop);
+  const { from, to, into, app, workers } = options;
+  const args = ['replay', stage, '--into', into, '--from', from, '--to', to, '--app', app];
+  const starting = workers === undefined ? startReplay(config) : startInWorkers(config, workerCount(workers), args);
   const run = await Promise.race([starting, onAbort(stop)]);
   if (run === false) return STOPPED;
   await keepPlan(context, run.plan);
@@ -166,6 +174,8 @@ async function replay(
   );
   const carrying = sinks.start();
   const meter = new ProgressMeter();
+  const began = performance.now();
+  meter.take(run.progress(), Date.now());
   tell(context, { type: 'started', id: request.id, request: run.plan.request, total: run.progress().total });
   const timer = setInterval(() => tell(context, meter.take(run.progress(), Date.now())), PROGRESS_MS);
   try {
@@ -175,7 +185,16 @@ async function replay(
     await Promise.race([carrying, onAbort(stop)]);
     if (!(await sinks.done(partitionsOf(live, written, request.id), stop))) return await interrupted(context, run);
     await keepPlan(context, run.plan);
-    tell(context, { type: 'done', id: request.id, processed: run.progress().processed });
+    const { processed } = run.progress();
+    const seconds = (performance.now() - began) / 1_000;
+    const rate = Math.round(processed / seconds);
+    tell(context, {
+      type: 'done',
+      id: request.id,
+      processed,
+      seconds: Number(seconds.toFixed(1)),
+      recordsPerSecond: rate,
+    });
     return 0;
   } finally {
     clearInterval(timer);

@@ -28,6 +28,10 @@ export interface WorkerPoolOptions {
   onStats?(stats: PoolStats): void;
   /** Once, when every worker has said that it runs. */
   onReady?(): void;
+  /** Whatever a worker tells. */
+  onMessage?(worker: number, message: WorkerMessage): void;
+  /** A worker has ended; it may be started again. */
+  onEnd?(worker: number): void;
 }
 
 /** As one process would tell it, and how many processes there are. */
@@ -46,7 +50,8 @@ interface Worker {
   stats: WorkerStats | undefined;
 }
 
-interface WorkerMessage {
+/** What comes over a worker's channel; the rest is told by its type. */
+export interface WorkerMessage {
   readonly type?: string;
 }
 
@@ -136,6 +141,7 @@ export class WorkerPool {
   }
 
   #hear(worker: Worker, message: WorkerMessage): void {
+    this.#options.onMessage?.(worker.number, message);
     if (message.type === 'ready') {
       worker.ready = true;
       if (this.#toldReady || this.#workers.some(({ ready }) => !ready)) return;
@@ -169,6 +175,7 @@ export class WorkerPool {
     if (worker.child === undefined) return;
     worker.child = undefined;
     worker.stats = undefined;
+    this.#options.onEnd?.(worker.number);
     if (this.#stopping) return this.#endWhenAllHave();
     const lived = performance.now() - worker.since;
     const { logger } = this.#options;

@@ -155,6 +155,15 @@ describe('a replay beside live', { timeout: 9 * 60_000 }, () => {
     const lake = await readLake(join(folder, 'lake', 'replays', 'v2'), 'silver.purchases_enriched.v2');
     assert.ok(lake.flatMap(({ files }) => files).length > 0);
 
+    const shared = await runRole('replay', ['all', '--into', 'w2', '--workers', '2', ...dir()], env());
+    process.stderr.write(`${shared.output}\n`);
+    assert.equal(shared.code, 0, shared.output);
+    assert.match(shared.output, /replay done: id w2/);
+    const { code: sharedCode, output: sharedOutput, certificate: sharedCertificate } = await verify('w2');
+    assert.equal(sharedCode, 0, sharedOutput);
+    assert.ok(sharedCertificate.topics.every(({ equal, horizon }) => equal === true && horizon.upper === 'all'));
+    assert.equal((await runRole('replay', ['--drop', 'w2', '--yes', ...dir()], env())).code, 0);
+
     const other = await runRole('replay', ['gold.sales_perf_24h', '--into', 'v2', ...dir()], env());
     assert.equal(other.code, 2);
     assert.match(other.output, /SLC_REPLAY_CHANGED/);
@@ -166,7 +175,7 @@ describe('a replay beside live', { timeout: 9 * 60_000 }, () => {
 
     const dropped = await runRole('replay', ['--drop', 'v2', '--yes', ...dir()], env());
     assert.equal(dropped.code, 0, dropped.output);
-    const left = (await shop.admin.listTopics()).filter((topic) => topic.includes('v2'));
+    const left = (await shop.admin.listTopics()).filter((topic) => /\b[vw]2\b/.test(topic));
     assert.deepEqual(left, []);
     assert.equal(await tableRows("select count(*) n from pg_namespace where nspname like '%\\_v2'"), 0);
     for (const role of roles) assert.ok(role.running, `${role.name} has ended`);

@@ -5,6 +5,7 @@ import type { Logger } from '../logger.ts';
 import type { SerdeFactory } from '../serde.ts';
 import type { KafkaAdmin, KafkaClient } from '../runtime/kafka-client.ts';
 import type { RuntimeOptions } from '../runtime/slot-runner.ts';
+import { slotCount } from '../runtime/run-progress.ts';
 import { startStreamApp, type StreamApp } from '../runtime/stream-app.ts';
 import type { TopicLimits } from '../runtime/topic-config.ts';
 import { freezeReplay } from './freeze.ts';
@@ -67,16 +68,40 @@ const SETTLED_MS = 200;
  * when the plan under that name is another, SLC_REPLAY_STAGE, SLC_REPLAY_RANGE or SLC_REPLAY_EMPTY for a request that cannot be.
  */
 export async function startReplay(config: ReplayConfig): Promise<ReplayRun> {
-  const { client, live, request } = config;
-  const clock = config.clock ?? systemClock;
+  const opened = await openReplay(config);
+  const { plan, topology } = opened;
+  if (plan.finishedAt !== null) return finished(plan, topology);
+  return new Running(config, opened, await startApp(config, opened));
+}
+
+/** A plan and what it runs. */
+export interface OpenedReplay {
+  readonly plan: ReplayPlan;
+  readonly topology: Topology;
+}
+
+/** The plan under the request's name: the one that there is, else a new one, frozen now. Rejects as `startReplay` does. */
+export async function openReplay(config: Omit<ReplayConfig, 'onFatal'>): Promise<OpenedReplay> {
+  const { client, live, request, clock = systemClock } = config;
   const topology = replayTopology(live, request);
   const admin = await client.admin();
   try {
-    const store = new PlanStore(client, admin, live.app, clock);
-    const plan = await planOf(config, admin, store, topology, clock);
-    if (plan.finishedAt !== null) return finished(plan, topology);
+    return {
+      topology,
+      plan: await planOf(config, admin, new PlanStore(client, admin, live.app, clock), topology, clock),
+    };
+  } finally {
+    await admin.close();
+  }
+}
+
+/** The application of the replay in this process; others of the same replay share its slots. */
+export async function startApp(config: ReplayConfig, { plan, topology }: OpenedReplay): Promise<StreamApp> {
+  const { client, live, clock = systemClock } = config;
+  const admin = await client.admin();
+  try {
     const { pins } = await readLedger(client, admin, live.app, clock);
-    const app = await startStreamApp({
+    return await startStreamApp({
       client,
       topology,
       serdes: config.serdes,
@@ -88,14 +113,47 @@ export async function startReplay(config: ReplayConfig): Promise<ReplayRun> {
       ...(config.sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs: config.sessionTimeoutMs }),
       onFatal: (error) => config.onFatal(error),
     });
-    return new Running(config, clock, topology, plan, app);
   } finally {
     await admin.close();
   }
 }
 
+/** Marks a plan as done, and returns it. */
+export async function finishReplay(config: Omit<ReplayConfig, 'onFatal'>, plan: ReplayPlan): Promise<ReplayPlan> {
+  const { client, live, clock = systemClock } = config;
+  const admin = await client.admin();
+  try {
+    const done = { ...plan, finishedAt: clock.now() };
+    await new PlanStore(client, admin, live.app, clock).write(done);
+    return done;
+  } finally {
+    await admin.close();
+  }
+}
+
+/** How far the slots of one process are. */
+export function progressOf({ plan, topology }: OpenedReplay, app: StreamApp): ReplayProgress {
+  const at = new Map(app.inputs().map((input) => [`${input.topic}|${input.partition}`, input]));
+  let done = 0n;
+  let eventTime = Infinity;
+  for (const { topic, partition, start, end } of plan.inputs) {
+    const input = at.get(`${topic}|${partition}`);
+    if (input === undefined) continue;
+    done += input.position > start ? input.position - start : 0n;
+    // An input that is read to its end holds nobody back, nor does one that has no clock yet.
+    if (input.position >= end || !Number.isFinite(input.watermark)) continue;
+    if (input.watermark < eventTime) eventTime = input.watermark;
+  }
+  const stats = app.stats();
+  const processed = stats.stages.reduce((sum, { records }) => sum + records, 0);
+  const slots = { here: stats.slots.length, all: slotCount(topology) };
+  const total = totalOf(plan);
+  const ended = Number(done) >= total ? eventTimeOf(plan) : -Infinity;
+  return { done: Number(done), total, eventTime: Number.isFinite(eventTime) ? eventTime : ended, processed, slots };
+}
+
 async function planOf(
-  { client, live, request, topicLimits }: ReplayConfig,
+  { client, live, request, topicLimits }: Omit<ReplayConfig, 'onFatal'>,
   admin: KafkaAdmin,
   store: PlanStore,
   replay: Topology,
@@ -134,13 +192,13 @@ class Running implements ReplayRun {
   #stopping: Promise<void> | undefined;
   #last: ReplayProgress;
 
-  constructor(config: ReplayConfig, clock: Clock, topology: Topology, plan: ReplayPlan, app: StreamApp) {
+  constructor(config: ReplayConfig, { plan, topology }: OpenedReplay, app: StreamApp) {
     this.#config = config;
-    this.#clock = clock;
+    this.#clock = config.clock ?? systemClock;
     this.topology = topology;
     this.#plan = plan;
     this.#app = app;
-    const slots = { here: 0, all: slotsOf(topology) };
+    const slots = { here: 0, all: slotCount(topology) };
     this.#last = { done: 0, total: totalOf(plan), eventTime: -Infinity, processed: 0, slots };
     this.done = this.#watch();
     this.done.catch(() => undefined);
@@ -151,28 +209,8 @@ class Running implements ReplayRun {
   }
 
   progress(): ReplayProgress {
-    this.#last = this.#abort.signal.aborted ? this.#last : this.#progress();
+    this.#last = this.#abort.signal.aborted ? this.#last : progressOf(this, this.#app);
     return this.#last;
-  }
-
-  #progress(): ReplayProgress {
-    const at = new Map(this.#app.inputs().map((input) => [`${input.topic}|${input.partition}`, input]));
-    let done = 0n;
-    let eventTime = Infinity;
-    for (const { topic, partition, start, end } of this.#plan.inputs) {
-      const input = at.get(`${topic}|${partition}`);
-      if (input === undefined) continue;
-      done += input.position > start ? input.position - start : 0n;
-      // An input that is read to its end holds nobody back, nor does one that has no clock yet.
-      if (input.position >= end || !Number.isFinite(input.watermark)) continue;
-      if (input.watermark < eventTime) eventTime = input.watermark;
-    }
-    const stats = this.#app.stats();
-    const processed = stats.stages.reduce((sum, { records }) => sum + records, 0);
-    const slots = { here: stats.slots.length, all: slotsOf(this.topology) };
-    const total = totalOf(this.#plan);
-    const ended = Number(done) >= total ? eventTimeOf(this.#plan) : -Infinity;
-    return { done: Number(done), total, eventTime: Number.isFinite(eventTime) ? eventTime : ended, processed, slots };
   }
 
   stop(): Promise<void> {
@@ -204,22 +242,12 @@ class Running implements ReplayRun {
 
   async #finish(): Promise<void> {
     await this.stop();
-    const { client, live } = this.#config;
-    const admin = await client.admin();
-    try {
-      this.#plan = { ...this.#plan, finishedAt: this.#clock.now() };
-      await new PlanStore(client, admin, live.app, this.#clock).write(this.#plan);
-    } finally {
-      await admin.close();
-    }
+    this.#plan = await finishReplay(this.#config, this.#plan);
   }
 }
 
-function slotsOf(topology: Topology): number {
-  return Math.max(0, ...topology.subTopologies.map((sub) => sub.partitions));
-}
-
-function totalOf(plan: ReplayPlan): number {
+/** Offsets that a plan has to read. */
+export function totalOf(plan: ReplayPlan): number {
   return Number(plan.inputs.reduce((sum, { start, end }) => sum + (end - start), 0n));
 }
 

@@ -23,14 +23,17 @@ export function inputProgress(slots: readonly Slot[]): InputProgress[] {
   );
 }
 
-/** True when all slots are here, each frozen input is at its end, and whatever lies in the other topics and in the ledger has been read. */
+/** Slots of the whole application. */
+export const slotCount = (topology: Topology): number =>
+  Math.max(0, ...topology.subTopologies.map((sub) => sub.partitions));
+
+/** True when all slots of these runners are restored, each frozen input is at its end, and whatever lies in the other topics and in the ledger has been read. */
 export async function isDrained(
   context: { readonly admin: KafkaAdmin; readonly ledger: LedgerReader; readonly app: string },
-  topology: Topology,
   runners: readonly SlotRunner[],
 ): Promise<boolean> {
   const slots = runners.flatMap((runner) => runner.slot ?? []);
-  if (slots.length < Math.max(...topology.subTopologies.map((sub) => sub.partitions))) return false;
+  if (slots.length < runners.length) return false;
   const inputs = slots.flatMap((slot) => slot.inputs);
   if (inputs.some((input) => input.end !== undefined && !input.atEnd)) return false;
   const open = inputs.filter((input) => input.end === undefined);

@@ -14,7 +14,7 @@ import type { ReplayFeed } from './replay-feed.ts';
 import { type RestoreProgress, sumOfRestores } from './restore.ts';
 import { updateRoster } from './roster.ts';
 import { queryTable, type ReadOnlyTable } from './read-only-table.ts';
-import { type InputProgress, inputProgress, isDrained } from './run-progress.ts';
+import { type InputProgress, inputProgress, isDrained, slotCount } from './run-progress.ts';
 import { type RunnerContext, type RuntimeOptions, SlotRunner } from './slot-runner.ts';
 import { type PersistentState, type StateSettings, stateSettings } from './slot-state.ts';
 import { type StageStats, stageStats } from './stage-stats.ts';
@@ -67,6 +67,8 @@ export interface StreamApp {
    * no clock moves any more. Takes a moment. Live, where clocks move by themselves, that is never for good.
    */
   settled(): Promise<boolean>;
+  /** As `settled`, of the slots of this process only: how many transactions they had committed then; undefined when they are not. */
+  settledHere(): Promise<number | undefined>;
   /**
    * The rows of a store of tables, of those partitions that this process has now; read-only. TopologyError SLC_TOPOLOGY_NO_STORE for a store that is none
    * of this topology's, or holds no table.
@@ -294,21 +296,27 @@ class RunningApp implements StreamApp {
     return inputProgress([...this.#runners.values()].flatMap((runner) => runner.slot ?? []));
   }
 
-  /** Whatever was written is read, then every slot looked and found nothing to say, then still nothing was written: a fixed point. */
   async settled(): Promise<boolean> {
+    const hasAll = (): boolean => this.#runners.size >= slotCount(this.#config.topology);
+    return hasAll() && (await this.settledHere()) !== undefined && hasAll();
+  }
+
+  /** Whatever was written is read, then every slot looked and found nothing to say, then still nothing was written: a fixed point. */
+  async settledHere(): Promise<number | undefined> {
     const context = this.#context;
-    if (context === undefined) return false;
-    const drained = (): Promise<boolean> => isDrained(context, this.#config.topology, [...this.#runners.values()]);
-    if (!(await drained())) return false;
+    if (context === undefined) return undefined;
     const runners = [...this.#runners.values()];
+    const drained = (): Promise<boolean> => isDrained(context, runners);
+    if (!(await drained())) return undefined;
     const commits = this.stats().commits;
     const looked = new Map(runners.map((runner) => [runner, runner.quietRounds + 2] as const));
     while (runners.some((runner) => runner.quietRounds < (looked.get(runner) ?? 0))) {
-      if (this.#abort.signal.aborted || this.stats().commits !== commits) return false;
+      if (this.#abort.signal.aborted || this.stats().commits !== commits) return undefined;
       for (const runner of runners) runner.wake();
       await this.#clock.sleep(context.options.minCommitIntervalMs, this.#abort.signal);
     }
-    return (await drained()) && this.stats().commits === commits && runners.length === this.#runners.size;
+    const same = (await drained()) && runners.every((runner) => this.#runners.get(runner.partition) === runner);
+    return same && runners.length === this.#runners.size && this.stats().commits === commits ? commits : undefined;
   }
 
   table(store: string): ReadOnlyTable {

@@ -10,11 +10,17 @@ import {
   buildTopology,
   count,
   encodeHint,
+  finishReplay,
+  hearReplay,
   HINTS_TOPIC,
+  joinReplay,
   keyBy,
   mapValues,
+  openReplay,
   RecordCursor,
+  type ReplayConfig,
   type ReplayRequest,
+  type ReplayWorker,
   stage,
   startReplay,
   startStreamApp,
@@ -193,6 +199,45 @@ describe('a frozen replay', () => {
     await replay('v2');
     assert.deepEqual(rows('hourly.v2'), frozen.hourly);
     assert.deepEqual(await clocks('app.replay.v2'), frozen.clocks);
+  });
+
+  test('in two processes, of which one ends and another comes: as in one', async () => {
+    await liveRun();
+    const config = (): ReplayConfig => ({
+      ...shared,
+      client: broker.client(),
+      live,
+      request: { id: 'v2', stages: 'all', from: 'earliest', to: 'now' },
+      onFatal: (error) => fatal.push(error),
+    });
+    const opened = await openReplay(config());
+    const heard = hearReplay(opened);
+    const workers = new Map<number, ReplayWorker>();
+    const join = async (number: number): Promise<void> => {
+      const worker = await joinReplay(config());
+      workers.set(number, worker);
+      closers.push(() => worker.stop());
+    };
+    await join(1);
+    await join(2);
+    await until('each has a slot', async () => {
+      const shares = await Promise.all([...workers.values()].map((worker) => worker.share()));
+      return shares.every(({ slots }) => slots.length === 1);
+    });
+    await workers.get(1)?.stop();
+    workers.delete(1);
+    heard.forget(1);
+    await join(3);
+    await until('it is done', async () => {
+      for (const [number, worker] of workers) if (heard.hear(number, await worker.share())) return true;
+      return false;
+    });
+    const { done, total, slots } = heard.progress();
+    assert.deepEqual([done, slots], [total, { here: PARTITIONS.length, all: PARTITIONS.length }]);
+    for (const worker of workers.values()) await worker.stop();
+    assert.deepEqual(rows('hourly.v2'), rows(hourly.name));
+    assert.deepEqual(await clocks('app.replay.v2'), await clocks('app'));
+    assert.notEqual((await finishReplay(config(), opened.plan)).finishedAt, null);
   });
 
   for (const end of [1n, 4n, 9n]) {
