@@ -1,5 +1,12 @@
 /** What roles read from the environment; `npm start` sets it. */
-import { ConfigError, type Duration, limitsForDisk, parseDuration, type TopicLimits } from '#topology';
+import {
+  ConfigError,
+  type Duration,
+  limitsForDisk,
+  parseDuration,
+  type PersistentState,
+  type TopicLimits,
+} from '#topology';
 
 /** ConfigError SLC_CONFIG_MISSING when it is not set. */
 export function required(name: string): string {
@@ -27,4 +34,35 @@ export function durationOf(name: string, otherwise: Duration): number {
       cause,
     });
   }
+}
+
+const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9 };
+/** Below it the page caches of a few slots would take all. */
+const MIN_BUDGET_BYTES = 32e6;
+
+/**
+ * Where the stages keep state beside memory: SLUICE_STATE_DIR (npm start: .sluice/state), up to SLUICE_STATE_BUDGET in memory per process. undefined
+ * without a directory, and with SLUICE_STATE=memory. ConfigError SLC_CONFIG_OPTION.
+ */
+export function persistentState(): PersistentState | undefined {
+  const directory = process.env['SLUICE_STATE_DIR'] ?? '';
+  const wished = process.env['SLUICE_STATE'] || (directory === '' ? 'memory' : 'persistent');
+  if (wished !== 'memory' && wished !== 'persistent') {
+    throw new ConfigError('SLC_CONFIG_OPTION', `SLUICE_STATE=${wished} is no kind of state`, {
+      hint: 'memory or persistent',
+    });
+  }
+  if (wished === 'memory') return undefined;
+  const budget = process.env['SLUICE_STATE_BUDGET'] ?? '';
+  const state = { directory: directory || required('SLUICE_STATE_DIR') };
+  return budget === '' ? state : { ...state, budgetBytes: bytesOf(budget) };
+}
+
+function bytesOf(text: string): number {
+  const [, figure = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(MB|GB)$/i.exec(text.trim()) ?? [];
+  const bytes = Number(figure) * (UNITS[unit.toUpperCase()] ?? Number.NaN);
+  if (bytes >= MIN_BUDGET_BYTES) return Math.floor(bytes);
+  throw new ConfigError('SLC_CONFIG_OPTION', `SLUICE_STATE_BUDGET=${text} is no size of 32 MB or more`, {
+    hint: 'for instance SLUICE_STATE_BUDGET=256MB',
+  });
 }

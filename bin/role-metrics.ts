@@ -36,7 +36,7 @@ export async function tellMetrics(told: Told): Promise<MetricsServer | undefined
 /** Role `run`; undefined before the application has started. */
 export function stageMetrics(stats: AppStats | undefined): Metric[] {
   if (stats === undefined) return [];
-  const { stages, commitMs, restoring } = stats;
+  const { stages, commitMs, restoring, state } = stats;
   const per = (name: string, help: string, type: Type, value: (stage: StageStats) => number | null): Metric => ({
     name: `sluice_stage_${name}`,
     help,
@@ -85,6 +85,16 @@ export function stageMetrics(stats: AppStats | undefined): Metric[] {
     one('sluice_commits_total', 'Transactions committed by the slots held now.', 'counter', stats.commits),
     one('sluice_restore_offsets', 'Changelog offsets to read before the slots run.', 'gauge', restoring.total),
     one('sluice_restored_offsets', 'Of those, read.', 'gauge', restoring.done),
+    one('sluice_restore_offsets_per_second', 'Speed of the restore under way.', 'gauge', restoring.perSecond),
+    ...(restoring.etaMs == null
+      ? []
+      : [one('sluice_restore_eta_seconds', 'Until the restore under way is done.', 'gauge', restoring.etaMs / 1_000)]),
+    ...(state === undefined
+      ? []
+      : [
+          one('sluice_state_memory_bytes', 'State in memory, estimated.', 'gauge', state.usedBytes),
+          one('sluice_state_budget_bytes', 'What it may take.', 'gauge', state.budgetBytes),
+        ]),
     {
       name: 'sluice_commit_seconds',
       help: 'Duration of commits, from begin to acknowledgement.',

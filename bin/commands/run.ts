@@ -13,7 +13,8 @@ import {
 } from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { shopStages } from '../../processors/index.ts';
-import { required, topicLimits } from '../environment.ts';
+import { boundGarbage } from '../garbage.ts';
+import { persistentState, required, topicLimits } from '../environment.ts';
 import { stageHealth, stageMetrics, tellMetrics } from '../role-metrics.ts';
 import { workerCount } from '../workers/worker-count.ts';
 import { WorkerPool } from '../workers/worker-pool.ts';
@@ -21,6 +22,7 @@ import { type RoleLogger, roleLogger } from '../role-logger.ts';
 
 export const help = `sluice run [--app NAME] [--workers N]
   Runs the stages: reads and writes Kafka (SLUICE_KAFKA), registers schemas (SLUICE_REGISTRY). Stop it with SIGTERM.
+  SLUICE_STATE_DIR: state may be larger than memory (SLUICE_STATE_BUDGET, 256MB by default), and a restart reads changelogs from a checkpoint on.
   SLUICE_METRICS_PORT: GET /metrics, /healthz, /readyz there; of several workers each has the next port.
   --workers N: N processes that share the slots; one that dies is started again. On several machines: the same command on each.`;
 
@@ -78,6 +80,8 @@ async function superviseWorkers(app: string, count: number, logger: RoleLogger):
 async function runStages(topology: Topology, logger: RoleLogger): Promise<number> {
   const brokers = required('SLUICE_KAFKA').split(',');
   const registryUrl = required('SLUICE_REGISTRY');
+  const state = persistentState();
+  if (state !== undefined) boundGarbage();
   const client = createKafkaClient({ brokers, clientId: `${topology.app}-run`, logger });
   const serdes = createAvroSerdes({ registryUrl });
   const stopped = new Promise<void>((resolve) => {
@@ -94,6 +98,7 @@ async function runStages(topology: Topology, logger: RoleLogger): Promise<number
     serdes,
     logger,
     topicLimits: topicLimits(),
+    ...(state !== undefined && { state }),
     onFatal: (error) => end(logger, error),
   });
   const app = await Promise.race([starting, stopped.then(() => undefined)]);

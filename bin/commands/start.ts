@@ -25,6 +25,7 @@ import type { Addresses } from '../../dev/supervisor/parts.ts';
 import type { RoleSpec } from '../../dev/supervisor/roles.ts';
 import { supervise, type Work } from '../../dev/supervisor/supervise.ts';
 import { historyMs } from '../history-option.ts';
+import { GARBAGE_OPTIONS } from '../garbage.ts';
 import { workerCount } from '../workers/worker-count.ts';
 
 export const help = `sluice start [--seconds N] [--rate X] [--history D] [--seed N] [--workers N] [--no-simulator] [--docker]
@@ -141,6 +142,9 @@ async function environment(
     SLUICE_COLLECTOR: `http://127.0.0.1:${port}`,
     // Of our own broker only: that of somebody else has its own limits.
     SLUICE_DISK: (process.env['SLUICE_KAFKA'] ?? '') === '' ? String(diskBytes(process.env['SLUICE_DISK'])) : '',
+    ...(process.env['SLUICE_STATE'] === 'persistent' && {
+      SLUICE_STATE_DIR: (bounded ? '' : process.env['SLUICE_STATE_DIR']) || join(dir, 'state'),
+    }),
     SLUICE_SIM_DIR: simulatorDir(dir),
     NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(CACHE_DIR, 'compiled'),
     // In dense traffic an hour of event time is over in seconds anyway, and nobody should wait for the last files.
@@ -236,12 +240,19 @@ function roles(
   return [
     ...(capturePort === undefined ? [] : [role('capture', 'target', captureArgs)]),
     role('sources', 'source'),
-    role('run', 'topology', runArgs),
+    withBoundGarbage(role('run', 'topology', runArgs)),
     role('sinks', 'sink'),
     ...(simulatorArgs === undefined ? [] : [role('simulate', 'traffic', simulatorArgs)]),
     // Its port of metrics is the last one: those of the others stay what they were.
     ...(env['SLUICE_DASHBOARD'] === undefined ? [] : [role('dashboard', 'target')]),
   ];
+}
+
+/** Where state has a budget, memory is to keep to it. */
+function withBoundGarbage(role: RoleSpec): RoleSpec {
+  if (role.env['SLUICE_STATE_DIR'] === undefined) return role;
+  const options = [process.env['NODE_OPTIONS'] ?? '', ...GARBAGE_OPTIONS].join(' ').trim();
+  return { ...role, env: { ...role.env, NODE_OPTIONS: options } };
 }
 
 /** From the command (its process, the installation before it not counted) to the first new row. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError } from '#topology';
-import { durationOf } from '../../bin/environment.ts';
+import { durationOf, persistentState } from '../../bin/environment.ts';
 
 test('a span of time from the environment', (t) => {
   const name = 'SLUICE_TEST_SPAN_OF_TIME';
@@ -17,5 +17,35 @@ test('a span of time from the environment', (t) => {
       () => durationOf(name, '8s'),
       (error) => error instanceof ConfigError && error.message.includes(wrong) && error.message.includes(name),
     );
+  }
+});
+
+test('state is above a file where a directory is given, with a budget that is one', (t) => {
+  const names = ['SLUICE_STATE', 'SLUICE_STATE_DIR', 'SLUICE_STATE_BUDGET'];
+  const before = names.map((name) => process.env[name]);
+  const set = (...values: (string | undefined)[]): void => {
+    for (const [i, name] of names.entries()) {
+      const value = values[i];
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
+  t.after(() => set(...before));
+  set();
+  assert.equal(persistentState(), undefined);
+  set(undefined, '/state');
+  assert.deepEqual(persistentState(), { directory: '/state' });
+  set('persistent', '/state', '1.5GB');
+  assert.deepEqual(persistentState(), { directory: '/state', budgetBytes: 1.5e9 });
+  set('memory', '/state');
+  assert.equal(persistentState(), undefined);
+  for (const wrong of [
+    ['disk', '/state'],
+    ['persistent'],
+    ['persistent', '/state', '5MB'],
+    ['persistent', '/state', 'x'],
+  ]) {
+    set(...wrong);
+    assert.throws(persistentState, ConfigError, wrong.join());
   }
 });

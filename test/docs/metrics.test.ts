@@ -31,6 +31,7 @@ const app: ReturnType<StreamApp['stats']> = {
   commits: 1,
   commitMs: { bounds: [1], counts: [1, 0], sum: 1 },
   restoring: { total: 0, done: 0, perSecond: 0, etaMs: 0 },
+  state: { usedBytes: 1, budgetBytes: 2 },
   ready: true,
 };
 const sink: SinkStats = {
