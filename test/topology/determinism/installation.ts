@@ -1,0 +1,287 @@
+/** An application under chaos: one to four instances that come, go, die and stand still, over a broker that does not always answer; and its replay. */
+import { pino } from 'pino';
+import {
+  BatchBuilder,
+  buildTopology,
+  encodeHint,
+  type Hint,
+  HINTS_TOPIC,
+  type KafkaAdmin,
+  type KafkaClient,
+  type KafkaProducer,
+  ledgerTopicOf,
+  parseLedgerRecord,
+  type Pin,
+  RecordCursor,
+  startReplay,
+  startStreamApp,
+  type StreamApp,
+  TIME_HEADER,
+  type Topology,
+} from '#topology';
+import { ChaosClient, type Random } from '#topology/testing';
+import { jsonSerdes } from '../dsl/support.ts';
+import { type Event, events, type Fed, OUT_OF_ORDERNESS, PARTITIONS, rates } from '../runtime/random-topology.ts';
+import type { Scenario, Written } from './scenario.ts';
+import { hintsOf, type Planned } from './workload.ts';
+import type { World } from './world.ts';
+
+const logger = pino({ level: process.env['SLUICE_TEST_LOG'] ?? 'silent' });
+const MOST_INSTANCES = 4;
+const LATE_PARTITIONS = 6;
+const SESSION_TIMEOUT_MS = 10_000;
+
+interface Instance {
+  readonly app: StreamApp;
+  readonly chaos: ChaosClient;
+}
+
+/** What has happened to a run. */
+export interface Happened {
+  crashes: number;
+  rebalances: number;
+  failures: number;
+  instances: number;
+}
+
+export class Installation {
+  readonly fed: Fed = { events: [], rates: [] };
+  readonly happened: Happened = { crashes: 0, rebalances: 0, failures: 0, instances: 0 };
+  readonly fatal: Error[] = [];
+  readonly #world: World;
+  readonly #topology: Topology;
+  readonly #random: Random;
+  readonly #client: KafkaClient;
+  readonly #ends = new Map<string, bigint[]>();
+  #instances: Instance[] = [];
+  #admin: KafkaAdmin | undefined;
+  #producer: KafkaProducer | undefined;
+
+  constructor(world: World, scenario: Scenario, random: Random, app = 'test') {
+    this.#world = world;
+    this.#random = random;
+    this.#topology = buildTopology(scenario.stages, { app });
+    this.#client = world.client();
+  }
+
+  get #app(): string {
+    return this.#topology.app;
+  }
+
+  async open(): Promise<void> {
+    this.#admin = await this.#client.admin();
+    const topics = [events, rates].map(({ name }) => ({ name, partitions: PARTITIONS }));
+    await this.#admin.ensureTopics([...topics, { name: HINTS_TOPIC, partitions: 1 }]);
+    this.#producer = await this.#client.producer();
+    await this.#start();
+  }
+
+  /** Writes a record and perhaps what its source says, then lets something happen. */
+  async step(planned: Planned): Promise<void> {
+    await this.#write(planned);
+    if (planned.said !== undefined) await this.say(planned.said.topic, planned.said.time);
+    const g = this.#random;
+    if (g.chance(0.3)) await this.#world.until(this.#world.clock.sleep(g.int(0, 20)));
+    if (g.chance(0.02)) await this.#happen();
+  }
+
+  /** Everything of a topic before `time` is there. */
+  async say(topic: string, time: number): Promise<void> {
+    const ends = Array.from({ length: PARTITIONS }, (_, p) => this.#ends.get(topic)?.[p] ?? 0n);
+    const batch = new BatchBuilder();
+    for (const hint of hintsOf(topic, time, ends, this.#world.clock.now())) {
+      const { key, value } = encodeHint(hint satisfies Hint);
+      batch.append(key, value, this.#world.clock.now());
+    }
+    await this.#producer?.send([{ topic: HINTS_TOPIC, partition: 0, batch }]);
+  }
+
+  /** Calm, one instance, everything read, pinned and out: true when it comes to that. */
+  async settle(end: number): Promise<void> {
+    while (this.#instances.length > 1) await this.#stop();
+    if (this.#instances.length === 0) await this.#start();
+    for (const { chaos } of this.#instances) chaos.isCalm = true;
+    await this.say(events.name, end);
+    await this.say(rates.name, end);
+    const wanted = end - OUT_OF_ORDERNESS;
+    await this.#world.until(this.#settled(wanted));
+  }
+
+  async #settled(m: number): Promise<void> {
+    const [instance] = this.#instances;
+    const { clock } = this.#world;
+    for (;;) {
+      if (this.fatal[0] !== undefined) throw this.fatal[0];
+      const inputs = instance?.app.inputs() ?? [];
+      const origins = inputs.filter(({ topic }) => topic === events.name || topic === rates.name);
+      const isThere = origins.length > 0 && origins.every(({ watermark }) => watermark >= m);
+      if (isThere && (await instance?.app.settled()) === true) return;
+      await clock.sleep(20);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { chaos } of this.#instances) this.happened.failures += chaos.failures;
+    for (const { app } of this.#instances) await this.#world.until(app.stop());
+    this.#instances = [];
+    await this.#producer?.close();
+    await this.#admin?.close();
+    await this.#client.close();
+  }
+
+  /** The whole log once more, in one instance without a fault, by the pins of this run. */
+  async replay(): Promise<{ readonly topicOf: (name: string) => string; readonly stageOf: (name: string) => string }> {
+    const id = 'again';
+    const run = await this.#world.until(
+      startReplay({
+        client: this.#client,
+        live: this.#topology,
+        request: { id, stages: 'all', from: 'earliest', to: 'now' },
+        serdes: jsonSerdes,
+        logger,
+        clock: this.#world.clock,
+        options: { tickMs: 1 },
+        onFatal: (error) => this.fatal.push(error),
+      }),
+    );
+    const done = await this.#world.until(run.done);
+    if (!done) throw new Error('the replay has ended early');
+    return { topicOf: (name) => `${name}.${id}`, stageOf: (name) => `${name}.${id}` };
+  }
+
+  /** Committed records of a topic, partition by partition. */
+  async read(topic: string, partitions = PARTITIONS): Promise<Written[]> {
+    const found: Written[] = [];
+    await this.#each(topic, partitions, (cursor) => {
+      const value = cursor.valueBytes();
+      found.push({
+        key: String(cursor.keyBytes()),
+        value: value === null ? null : JSON.parse(value.toString('utf8')),
+        timestamp: cursor.timestamp,
+        time: cursor.header(TIME_HEADER)?.toString('hex') ?? '',
+      });
+    });
+    return found;
+  }
+
+  /** What a stage found late. */
+  async late(stage: string): Promise<Written[]> {
+    return this.read(`${stage}.late`, LATE_PARTITIONS);
+  }
+
+  /** How many dead letters a stage has. */
+  async deadLetters(stage: string): Promise<number> {
+    let n = 0;
+    await this.#each(`${stage}.dlq`, LATE_PARTITIONS, () => n++);
+    return n;
+  }
+
+  async pins(): Promise<Pin[]> {
+    const pins: Pin[] = [];
+    await this.#each(ledgerTopicOf(this.#app), 1, (cursor) => {
+      const record = parseLedgerRecord(cursor.keyBytes(), cursor.valueBytes());
+      if (record?.kind === 'pin') pins.push(record);
+    });
+    return pins;
+  }
+
+  async #each(topic: string, partitions: number, take: (cursor: RecordCursor) => void): Promise<void> {
+    const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+    const ends = (await this.#admin?.offsets(all, { committed: true })) ?? [];
+    const open = new Map(ends.flatMap(({ start, end }, p) => (start < end ? [[p, end] as const] : [])));
+    const reader = await this.#client.reader({ committed: true });
+    for (const partition of open.keys()) reader.seek({ topic, partition }, 'earliest');
+    const cursor = new RecordCursor();
+    while (open.size > 0) {
+      for (const { partition, batches, nextOffset } of await this.#world.until(reader.poll(100))) {
+        for (const batch of batches) {
+          cursor.open(batch);
+          while (cursor.next()) take(cursor);
+        }
+        if (nextOffset >= (open.get(partition) ?? 0n)) open.delete(partition);
+      }
+    }
+    await reader.close();
+  }
+
+  async #write({ topic, key, value, timestamp, partition }: Planned): Promise<void> {
+    const batch = new BatchBuilder();
+    batch.append(Buffer.from(key), value === null ? null : Buffer.from(JSON.stringify(value)), timestamp);
+    const [sent] = (await this.#producer?.send([{ topic, partition, batch }])) ?? [];
+    const offset = sent?.baseOffset ?? -1n;
+    const ends = this.#ends.get(topic) ?? Array.from({ length: PARTITIONS }, () => 0n);
+    this.#ends.set(topic, ends);
+    ends[partition] = offset + 1n;
+    const logged = { partition, offset, timestamp, key };
+    if (topic === events.name) this.fed.events.push({ ...logged, value: value as Event });
+    else this.fed.rates.push({ ...logged, value: value as number | null });
+  }
+
+  async #happen(): Promise<void> {
+    const g = this.#random;
+    const what = g.int(0, 9);
+    if (what < 3 && this.#instances.length < MOST_INSTANCES) return this.#start();
+    if (what < 5 && this.#instances.length > 1) return this.#stop();
+    if (what < 8 && this.#instances.length > 0) return this.#kill();
+    if (this.#instances.length > 0) await this.#freeze();
+  }
+
+  async #start(): Promise<void> {
+    const g = this.#random;
+    const { clock } = this.#world;
+    const failures = g.chance(0.3) ? 0 : 0.03;
+    const chaos = new ChaosClient(this.#world.client(), { clock, random: g, failures, delayMs: g.int(0, 6) });
+    const app = await this.#world.until(
+      startStreamApp({
+        client: chaos,
+        topology: this.#topology,
+        serdes: jsonSerdes,
+        logger,
+        clock: chaos.clock,
+        sessionTimeoutMs: SESSION_TIMEOUT_MS,
+        options: {
+          tickMs: 1,
+          trimIntervalMs: g.int(20, 200),
+          commitIntervalMs: g.int(5, 80),
+          minCommitIntervalMs: g.int(2, 20),
+          maxBatchRecords: g.chance(0.3) ? g.int(1, 20) : 5_000,
+        },
+        onFatal: (error) => this.fatal.push(error),
+      }),
+    );
+    chaos.isCalm = false;
+    if (this.#instances.length > 0) this.happened.rebalances++;
+    this.#instances.push({ app, chaos });
+    this.happened.instances = Math.max(this.happened.instances, this.#instances.length);
+  }
+
+  #take(): Instance | undefined {
+    return this.#instances.splice(this.#random.int(0, this.#instances.length - 1), 1)[0];
+  }
+
+  async #stop(): Promise<void> {
+    const instance = this.#take();
+    if (instance === undefined) return;
+    this.happened.rebalances++;
+    this.happened.failures += instance.chaos.failures;
+    await this.#world.until(instance.app.stop());
+  }
+
+  /** As `kill -9`; somebody starts it again, sooner or later. */
+  async #kill(): Promise<void> {
+    const instance = this.#take();
+    if (instance === undefined) return;
+    this.happened.crashes++;
+    this.happened.failures += instance.chaos.failures;
+    await this.#world.until(instance.chaos.kill());
+    if (this.#instances.length > 0) this.happened.rebalances++;
+    if (this.#instances.length === 0 || this.#random.chance(0.5)) await this.#start();
+  }
+
+  /** It stands still, the group gives its slots away, and it goes on without knowing. */
+  async #freeze(): Promise<void> {
+    const nth = this.#random.int(0, this.#instances.length - 1);
+    this.happened.rebalances++;
+    await this.#instances[nth]?.chaos.freeze(this.#random.int(10, 200));
+  }
+}
