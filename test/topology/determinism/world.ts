@@ -2,6 +2,9 @@
 import type { Clock, KafkaClient } from '#topology';
 import { FakeKafka, VirtualClock } from '#topology/testing';
 
+/** Of virtual time: what takes longer has stopped. */
+const LONGEST_MS = 60_000;
+
 export interface World {
   readonly clock: Clock;
   client(): KafkaClient;
@@ -16,6 +19,6 @@ export function virtualWorld(): World {
   return {
     clock,
     client: () => broker.client(),
-    until: (promise) => clock.until(promise),
+    until: (promise) => clock.until(promise, LONGEST_MS),
   };
 }
