@@ -29,6 +29,8 @@ export interface SinkPartition {
 /** Where a sink stage writes. One instance per process; `claim` per partition. */
 export interface Sink {
   readonly name: string;
+  /** It keeps every record that it is given, and replaces none: topics of updates are refused (checkSinks). */
+  readonly appendsOnly?: boolean;
   /** Makes what the topics need in the target (tables, folders). Idempotent. Throws RetriableError while the target is away. */
   open(): Promise<void>;
   /** Takes the partition over: whoever had it before is fenced from here on. */

@@ -125,6 +125,7 @@ export {
 } from './replay/replay-run.ts';
 export { replayAppOf, replayNameOf, replayTopology } from './replay/replay-topology.ts';
 export { hearReplay, joinReplay, type ReplayShare, type ReplayWorker, SharedReplay } from './replay/shared-replay.ts';
+export { checkSinks } from './runtime/check-sinks.ts';
 export { encodeHint, type Hint, HINTS_TOPIC, HintView, parseHint } from './runtime/hints.ts';
 export type {
   CommittedOffset,

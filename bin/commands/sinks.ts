@@ -1,6 +1,8 @@
 /** Role `sluice sinks`: carries topics to their targets. Start it on more machines to share the partitions. */
 import { parseArgs } from 'node:util';
 import {
+  buildTopology,
+  checkSinks,
   ConfigError,
   createKafkaClient,
   createSinkPositions,
@@ -16,6 +18,7 @@ import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { createParquetSink, type LakeSource, type ParquetWriterName } from '../../connectors/parquet/index.ts';
 import { createPostHogSink } from '../../connectors/posthog/index.ts';
 import { createPostgresSink, type TableSource } from '../../connectors/postgres/sink.ts';
+import { shopStages } from '../../processors/index.ts';
 import { lakeSinks, lakeTopics } from '../../processors/sinks/lake.ts';
 import { postHogSink, postHogTopics, productEventOf } from '../../processors/sinks/posthog.ts';
 import { warehouseSink, warehouseTopics } from '../../processors/sinks/warehouse.ts';
@@ -55,10 +58,16 @@ export async function run(args: string[]): Promise<number> {
   const postHog = postHogOf(values.app, client, logger);
   const runner = (stage: SinkStage, limits: Partial<SinkRunnerLimits> = {}): SinkRunner =>
     createSinkRunner({ client, app: values.app, stage, serdes, logger, limits, topicLimits: topicLimits() });
+  const stages = {
+    warehouse: [warehouseSink(warehouse)],
+    lake: lake === undefined ? [] : lakeSinks(lake),
+    postHog: postHog === undefined ? [] : [postHogSink(postHog)],
+  };
+  checkSinks(buildTopology(shopStages, { app: values.app }), Object.values(stages).flat());
   const runners = [
-    runner(warehouseSink(warehouse)),
-    ...(lake === undefined ? [] : lakeSinks(lake).map((stage) => runner(stage, { ...LAKE_LIMITS, lingerMs }))),
-    ...(postHog === undefined ? [] : [runner(postHogSink(postHog), POSTHOG_LIMITS)]),
+    ...stages.warehouse.map((stage) => runner(stage)),
+    ...stages.lake.map((stage) => runner(stage, { ...LAKE_LIMITS, lingerMs })),
+    ...stages.postHog.map((stage) => runner(stage, POSTHOG_LIMITS)),
   ];
 
   let isStarted = false;

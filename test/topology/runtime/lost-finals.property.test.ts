@@ -14,6 +14,7 @@ import {
   session,
   sliding,
   stage,
+  streamJoin,
   type TimePolicyName,
   tumbling,
   untilWindowCloses,
@@ -233,4 +234,35 @@ describe('what Kafka Streams 4.1 loses', () => {
     assert.deepEqual(await replay.output(out), await live.output(out));
     assert.deepEqual(replay.late('finals'), live.late('finals'));
   });
+});
+
+describe('what Kafka Streams 4.1 emits at once: a record of a left or outer join that is too late', () => {
+  const right = origin<number>('right', 1, {}, '0ms');
+  for (const join of ['left', 'outer'] as const) {
+    test(`${join} join: goes to the late topic by watermark, leaves alone at once under stream-time`, async () => {
+      const within = { before: '1m', after: '1m' } as const;
+      const joined = stage('joined', (s) => {
+        const one = s.stream(input);
+        const pairs =
+          join === 'left'
+            ? one.pipe(streamJoin(s.stream(right), (l) => l, { within, grace: '0s', store: 'pairs', join: 'left' }))
+            : one.pipe(
+                streamJoin(s.stream(right), (l) => l ?? 0, { within, grace: '0s', store: 'pairs', join: 'outer' }),
+              );
+        pairs.to(out);
+      });
+      for (const [time, late, rows] of [
+        ['watermark', 1, 0],
+        ['stream-time', 0, 1],
+      ] as const) {
+        const driver = await TopologyTestDriver.create({ stages: [joined], serdes: jsonSerdes, time });
+        for (const timestamp of [START + HOUR, START]) {
+          await driver.pipeInput(input, { key: 'k', value: 1, timestamp, partition: 0 });
+          await driver.run();
+        }
+        assert.equal(driver.late('joined').length, late, time);
+        assert.equal((await driver.output(out)).length, rows, time);
+      }
+    });
+  }
 });
