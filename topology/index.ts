@@ -65,16 +65,19 @@ export { mapAsync, type MapAsyncOptions } from './operators/map-async.ts';
 export { mapValues } from './operators/map-values.ts';
 export { matchSequence, type MatchSequenceOptions, type SequenceStep } from './operators/match-sequence.ts';
 export { peek } from './operators/peek.ts';
+export { process, type ProcessContext, type ProcessOptions, type UserProcessor } from './operators/process.ts';
 export {
   keyValueStore,
-  process,
-  type ProcessContext,
-  type ProcessOptions,
+  sessionStore,
+  type SessionStoreHandle,
   type StoreHandle,
-  type UserProcessor,
+  type UserSessionStore,
   type UserStore,
   type UserStores,
-} from './operators/process.ts';
+  type UserWindowStore,
+  windowStore,
+  type WindowStoreHandle,
+} from './operators/process-stores.ts';
 export { reduce } from './operators/reduce.ts';
 export { sorted, type SortedOptions } from './operators/sorted.ts';
 export { streamJoin, type StreamJoinOptions } from './operators/stream-join.ts';

@@ -5,29 +5,9 @@ import { type Duration, parseDuration } from '../duration.ts';
 import { InvariantError, TopologyError } from '../errors.ts';
 import type { StreamRecord } from '../record.ts';
 import { keyId } from '../state/key-codec.ts';
-import type { KeyValueStore } from '../state/store.ts';
 import { finalCoordinate, splitCoordinate } from '../time/coordinate.ts';
 import { keepTime, type RecordTime } from '../time/record-time.ts';
-
-/** A store that process() declares; its name is unique in the application. */
-export interface StoreHandle<in out K, in out V> {
-  readonly name: string;
-  /** Never present at run time: carries the types. */
-  readonly row?: (key: K, value: V) => [K, V];
-}
-
-/** Declares a key-value store: keys are text, numbers, bigints, booleans or window keys; values what JSON and bigints can hold. */
-export function keyValueStore<K, V>(name: string): StoreHandle<K, V> {
-  return { name };
-}
-
-/** What user code may do with a store. Objects taken from it may be changed in place, followed by put(). */
-export type UserStore<K, V> = Pick<KeyValueStore<K, V>, 'get' | 'put' | 'delete' | 'entries' | 'size'>;
-
-/** The stores by the names of their handles' fields. */
-export type UserStores<S> = {
-  readonly [N in keyof S]: S[N] extends StoreHandle<infer K, infer V> ? UserStore<K, V> : never;
-};
+import { handlesOf, openStores, specOf, type UserStores } from './process-stores.ts';
 
 /** What user code sees of its task. */
 export interface ProcessContext<K, V, S> {
@@ -46,7 +26,8 @@ export interface UserProcessor<K, V> {
 }
 
 /**
- * `name` names the operator, and the store of its clock; `stores`: what user code keeps. `eventTimeEvery` calls onEventTime() at each multiple of it since
+ * `name` names the operator, and the store of its clock; `stores`: what user code keeps
+ * (keyValueStore, windowStore, sessionStore). `eventTimeEvery` calls onEventTime() at each multiple of it since
  * the epoch, `wallClockEvery` calls onWallClock().
  */
 export interface ProcessOptions<S> {
@@ -82,17 +63,12 @@ export function process<K, V, K2, V2, S extends object = object>(
     ...(punctuation.length > 0 ? { detail: punctuation.join(', ') } : {}),
     ...(wallClockEvery === undefined ? {} : { nondeterministic: 'wall-clock punctuation' }),
     store: { name, kind: 'key-value' },
-    stores: handles.map(([, store]) => ({ name: store, kind: 'key-value' })),
+    stores: handles.map(([, handle]) => specOf(handle)),
   };
   return defineOperator<StreamRecord<K, V>, StreamRecord<K2, V2>>({
     spec,
     create: (context) => new Process(context, every, handles, create),
   });
-}
-
-function handlesOf(stores: object | undefined): [field: string, store: string][] {
-  const entries = Object.entries((stores ?? {}) as Readonly<Record<string, StoreHandle<unknown, unknown>>>);
-  return entries.map(([field, { name }]) => [field, name]);
 }
 
 function intervalOf(every: Duration | undefined, name: string): number {
@@ -108,20 +84,22 @@ class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
   readonly #context: NodeContext;
   readonly #every: { readonly event: number; readonly wall: number };
   readonly #user: UserProcessor<K, V>;
+  readonly #forget: (time: number) => void;
   #outputs: StreamRecord<K2, V2>[] | undefined;
   #lastTick: number | undefined;
 
   constructor(
     context: NodeContext,
     every: { readonly event: number; readonly wall: number },
-    handles: readonly (readonly [field: string, store: string])[],
+    handles: ReturnType<typeof handlesOf>,
     create: (context: ProcessContext<K2, V2, S>) => UserProcessor<K, V>,
   ) {
     this.#context = context;
     this.#every = every;
-    const opened = handles.map(([field, store]) => [field, context.store(store)] as const);
+    const { stores, forget } = openStores<S>(handles, context);
+    this.#forget = forget;
     this.#user = create({
-      stores: Object.fromEntries(opened) as unknown as UserStores<S>,
+      stores,
       forward: (record) => this.#forward(record),
     });
   }
@@ -132,6 +110,7 @@ class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
     if (policy.isCanonical) this.#moveTo(this.#context.arrive(record), true);
     const before = clock.now;
     if (!policy.isCanonical) this.#context.arrive(record);
+    this.#forget(clock.now);
     const { originWatermark, coordinate } = this.#context.time;
     const outputs = this.#collect(() => this.#user.process(record));
     const [only] = outputs;
@@ -175,6 +154,8 @@ class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
 
   #fire(time: number, originWatermark: number): void {
     if (this.#user.onEventTime === undefined) return;
+    // Up to the time of the call, however far the watermark is by now: what user code finds depends on the log alone.
+    this.#forget(time);
     this.#punctuate(time, originWatermark, () => this.#user.onEventTime?.(time));
   }
 

@@ -25,6 +25,8 @@ export function makeStore(spec: StoreSpec): StateStore {
     case 'join':
       return new MemoryJoinStore(spec.name);
     case 'session':
+    case 'user-window':
+    case 'user-session':
       return new MemorySessionStore(spec.name);
     case 'suppress':
       return new MemorySuppressStore(spec.name);

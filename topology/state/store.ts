@@ -6,7 +6,17 @@
 /** What a store is, known at build time. `name` is unique in its stage; the changelog topic is `<app>-<name>-changelog`. */
 export interface StoreSpec {
   readonly name: string;
-  readonly kind: 'key-value' | 'window' | 'versioned' | 'buffer' | 'seen' | 'suppress' | 'session' | 'join';
+  readonly kind:
+    | 'key-value'
+    | 'window'
+    | 'versioned'
+    | 'buffer'
+    | 'seen'
+    | 'suppress'
+    | 'session'
+    | 'join'
+    | 'user-window'
+    | 'user-session';
   /** How long a closed window or an old version is kept after event time has passed it, ms. */
   readonly retentionMs?: number;
 }

@@ -19,8 +19,9 @@ test('Kafka accepts the settings of every kind and records of any time', async (
   const producer = await client.producer();
   for (const topic of names) {
     const batch = new BatchBuilder();
-    // Kafka's defaults would refuse the second one: it lies more than an hour ahead.
-    for (const timestamp of [0, 4_102_444_800_000]) batch.append(Buffer.from('k'), Buffer.from('v'), timestamp);
+    // Kafka's defaults would refuse the last one: it lies more than an hour ahead. The first lies before the epoch.
+    for (const timestamp of [-86_400_000, 0, 4_102_444_800_000])
+      batch.append(Buffer.from('k'), Buffer.from('v'), timestamp);
     assert.deepEqual(await producer.send([{ topic, partition: 0, batch }]), [{ topic, partition: 0, baseOffset: 0n }]);
   }
   await admin.deleteTopics(names);
