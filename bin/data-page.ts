@@ -1,9 +1,9 @@
 /** Writes docs/DATA.md. */
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { buildTopology, type Topic, type Topology } from '#topology';
+import { buildTopology, type Contract, type Topic, type Topology } from '#topology';
 import { dataPage } from '../dev/docs/data-page.ts';
-import { shopContracts, shopStages, topics } from '../processors/index.ts';
+import { shopStages, topics } from '../processors/index.ts';
 import { postHogTopics } from '../processors/sinks/posthog.ts';
 import { warehouseTopics } from '../processors/sinks/warehouse.ts';
 
@@ -14,23 +14,30 @@ const all = (of: object): Topic<never, never>[] => Object.values(of) as Topic<ne
 /** The text of docs/DATA.md as it should be. */
 export function shopDataPage(): string {
   const { bronze, silver, gold } = topics;
+  const shop = buildTopology(shopStages, { app: 'shop' });
   return dataPage({
     tiers: [
       ['bronze', Object.values(bronze).flatMap(all)],
       ['silver', all(silver)],
       ['gold', all(gold)],
     ],
-    contracts: shopContracts,
+    contracts: contractsOf(shop),
     from: new Map<string, readonly string[]>([
       ...Object.values(bronze.shop).map(
         ({ name }) => [name, [`MySQL table \`${lastPart(name)}\`, by its binlog`]] as const,
       ),
       ...Object.values(bronze.app).map(({ name }) => [name, ['the collector (`POST /v1/events`)']] as const),
-      ...sourcesOf(buildTopology(shopStages, { app: 'shop' })),
+      ...sourcesOf(shop),
     ]),
     readers: { warehouse: names(warehouseTopics), posthog: names(postHogTopics) },
-    command: 'node bin/data-page.ts',
+    command: 'npm run generate',
   });
+}
+
+/** What the stages check. */
+export function contractsOf({ subTopologies }: Topology): Contract<object>[] {
+  const found = subTopologies.flatMap(({ nodes }) => nodes.flatMap(({ spec }) => spec.contract ?? []));
+  return [...new Set(found)];
 }
 
 /** Per topic what the stage that writes it reads, without the engine's own topics. */

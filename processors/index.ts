@@ -15,7 +15,6 @@ import { purchasesEnriched } from './silver/purchases-enriched.ts';
 import { sessions } from './silver/sessions.ts';
 import { users } from './silver/users.ts';
 
-export { shopContracts } from './contracts.ts';
 export { topics } from './topics.ts';
 
 /** All stages of the shop, in no order that matters. */

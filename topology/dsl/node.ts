@@ -8,6 +8,7 @@ import type { StateStore, StoreSpec } from '../state/store.ts';
 import type { RecordTime } from '../time/record-time.ts';
 import type { StreamClock } from '../time/stream-clock.ts';
 import type { TimePolicy } from '../time/time-policy.ts';
+import type { Contract } from './contract.ts';
 import type { Windows } from './windows.ts';
 
 /** What a stateful node does with results: every change of a key, or once per closed window. */
@@ -52,6 +53,8 @@ export interface NodeSpec {
   readonly inLogOrder?: boolean;
   /** Event time before a record on which what becomes of it may depend, besides windows and tables, ms. */
   readonly reachMs?: number;
+  /** What the rows that pass promise. */
+  readonly contract?: Contract<object>;
   /** Marks what is no function of the log (`latest` joins, wall-clock punctuation, mapAsync): shown by describe(). */
   readonly nondeterministic?: string;
 }

@@ -12,7 +12,7 @@ export function checked<K, V extends object, R extends V | null>(
   contract: Contract<V>,
 ): OperatorFunction<StreamRecord<K, R>, StreamRecord<K, R>> {
   return defineOperator({
-    spec: { kind: 'checked', detail: contract.topic },
+    spec: { kind: 'checked', detail: contract.topic, contract },
     create: (_context, emit) => ({
       process: (record) => {
         if (record.value !== null) check(contract, record.value);
