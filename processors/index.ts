@@ -2,6 +2,7 @@
 import type { Stage } from '#topology';
 import { loginAnomalies } from './gold/login-anomalies.ts';
 import { conversionFunnel } from './gold/conversion-funnel.ts';
+import { dailyProductPerformance } from './gold/daily-product-performance.ts';
 import { monthlyPurchaseSummary } from './gold/monthly-purchase-summary.ts';
 import { pageviewsByChannel } from './gold/pageviews-by-channel.ts';
 import { registrationsHourly } from './gold/registrations-hourly.ts';
@@ -33,4 +34,5 @@ export const shopStages: readonly Stage[] = [
   loginsEnriched,
   loginAnomalies,
   conversionFunnel,
+  dailyProductPerformance,
 ];

@@ -88,6 +88,10 @@ export const topics = {
       cleanup: 'compact',
     }),
     topSellingItems: topic('gold.top_selling_items', { value: schemas['gold.top_selling_items'], cleanup: 'compact' }),
+    dailyProductPerformance: topic('gold.daily_product_performance', {
+      value: schemas['gold.daily_product_performance'],
+      cleanup: 'compact',
+    }),
     conversionFunnel: topic('gold.conversion_funnel', { value: schemas['gold.conversion_funnel'], cleanup: 'compact' }),
     monthlyPurchaseSummary: topic('gold.monthly_purchase_summary', {
       value: schemas['gold.monthly_purchase_summary'],

@@ -264,6 +264,26 @@ export interface GoldConversionFunnel {
   readonly conversionRate: bigint;
 }
 
+/** What became of an item on a calendar day in the shop's time zone. */
+export interface GoldDailyProductPerformance {
+  /** inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  /** the item */
+  readonly itemId: number;
+  /** views of it, each event once */
+  readonly views: number;
+  /** how often it was put into a cart */
+  readonly cartAdds: number;
+  /** purchases of it */
+  readonly orders: number;
+  /** sum of their quantities */
+  readonly units: number;
+  /** sum of quantity x unit price, in the shop's currency; unscaled, 2 digits after the point */
+  readonly revenue: bigint;
+}
+
 /** A login that somebody else than the user may have made, per rule that it broke; key = eventId|rule. */
 export interface GoldLoginAnomalies {
   /** of the login */
@@ -541,6 +561,7 @@ export interface SchemaTypes {
   readonly 'bronze.shop.users': BronzeShopUsers;
   readonly 'bronze.shop.users-key': BronzeShopUsersKey;
   readonly 'gold.conversion_funnel': GoldConversionFunnel;
+  readonly 'gold.daily_product_performance': GoldDailyProductPerformance;
   readonly 'gold.login_anomalies': GoldLoginAnomalies;
   readonly 'gold.monthly_purchase_summary': GoldMonthlyPurchaseSummary;
   readonly 'gold.pageviews_by_channel': GoldPageviewsByChannel;
@@ -571,6 +592,7 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'bronze.shop.users': {"type":"record","name":"Envelope","namespace":"bronze.shop.users","doc":"Debezium's change envelope of table shop.users: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"id","type":"long"},{"name":"email","type":["null","string"],"default":null},{"name":"full_name","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"default":null},{"name":"birth_date","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
   'bronze.shop.users-key': {"type":"record","name":"Key","namespace":"bronze.shop.users","fields":[{"name":"id","type":"long"}]},
   'gold.conversion_funnel': {"type":"record","name":"ConversionFunnel","namespace":"gold","doc":"How many sessions of a calendar day in the shop's time zone went from viewing to buying, per entry channel. A session counts on the day on which it ended.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"entry channel of the sessions; 'unknown' where nobody saw more of them than purchases"},{"name":"sessions","type":"long","doc":"all of them"},{"name":"viewed","type":"long","doc":"those with a pageview"},{"name":"carted","type":"long","doc":"of those, with something put into the cart"},{"name":"purchased","type":"long","doc":"of those, with an order"},{"name":"orders","type":"long","doc":"of all sessions, whatever steps they took"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"of all sessions, whatever steps they took"},{"name":"conversionRate","type":{"type":"bytes","logicalType":"decimal","precision":5,"scale":4},"doc":"purchased / viewed, rounded half up; 0 without views"}]},
+  'gold.daily_product_performance': {"type":"record","name":"DailyProductPerformance","namespace":"gold","doc":"What became of an item on a calendar day in the shop's time zone.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"itemId","type":"long","doc":"the item"},{"name":"views","type":"long","doc":"views of it, each event once"},{"name":"cartAdds","type":"long","doc":"how often it was put into a cart"},{"name":"orders","type":"long","doc":"purchases of it"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
   'gold.login_anomalies': {"type":"record","name":"LoginAnomalies","namespace":"gold","doc":"A login that somebody else than the user may have made, per rule that it broke; key = eventId|rule.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"of the login"},{"name":"rule","type":"string","doc":"'brute_force', 'impossible_travel' or 'new_device_and_country'"},{"name":"userId","type":"long","doc":"whose account it is"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the login"},{"name":"country","type":["null","string"],"doc":"where the login came from","default":null},{"name":"device","type":["null","string"],"doc":"what it came with","default":null},{"name":"homeCountry","type":["null","string"],"doc":"of the user, null where the shop does not know it","default":null},{"name":"failures","type":["null","int"],"doc":"brute_force: failed attempts before it","default":null},{"name":"previousAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"doc":"impossible_travel: of the login before it","default":null},{"name":"distanceKm","type":["null","int"],"doc":"impossible_travel: from there, along a great circle","default":null}]},
   'gold.monthly_purchase_summary': {"type":"record","name":"MonthlyPurchaseSummary","namespace":"gold","doc":"Purchases of a calendar month in the shop's time zone, per user and category.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"userId","type":"long","doc":"who bought"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
   'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"direct, search, social, email, ads, referral or other"},{"name":"views","type":"long","doc":"views of items, each event once"}]},

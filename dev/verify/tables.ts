@@ -39,6 +39,7 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('silver.logins_enriched', ['eventId', '_ts']),
   table('gold.login_anomalies', ['_key'], { warehouse: true, of: 'silver.logins_enriched', lessMs: 60_000 }),
   table('gold.conversion_funnel', ['_key'], { rows: 'last', warehouse: true, of: 'silver.sessions' }),
+  table('gold.daily_product_performance', ['_key'], { rows: 'last', warehouse: true }),
 ];
 
 function table(

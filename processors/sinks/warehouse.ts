@@ -13,6 +13,7 @@ export const warehouseTopics = [
   topics.gold.monthlyPurchaseSummary,
   topics.gold.loginAnomalies,
   topics.gold.conversionFunnel,
+  topics.gold.dailyProductPerformance,
 ] as const;
 
 /** The sink stage that carries them to a warehouse. */

@@ -45,4 +45,9 @@ export const BROKEN_VISITS: Record<string, { file: string; from: string; to: str
     from: '(20000 * purchased + viewed) // (2 * viewed)',
     to: '10000 * purchased // viewed',
   },
+  'what is taken out of a cart is added to it': {
+    file: 'gold.daily_product_performance',
+    from: "'bronze.app.cart_events' AND lower(trimmed(json_extract_string(value, '$.action'))) = 'add'\n  UNION",
+    to: "'bronze.app.cart_events'\n  UNION",
+  },
 };

@@ -6,7 +6,8 @@ import { type BronzeDump, type BronzeRecord, OracleDatabase } from '../../dev/ve
 import { columnsOf, type Definitions, textOf, VERIFIED_TABLES } from '../../dev/verify/tables.ts';
 import { BROKEN_LOGINS } from './broken-logins.ts';
 import { BROKEN_VISITS } from './broken-visits.ts';
-import { type Expected, expectedOf, type Timed } from './reference.ts';
+import { type Expected, expectedOf, type OutputRow, type Timed } from './reference.ts';
+import { restsOnVisits } from './rests-on-visits.ts';
 import { DAY, HOUR, makeDump, MINUTE, SECOND, START } from './synthetic.ts';
 
 const definitions = Object.fromEntries(
@@ -136,6 +137,7 @@ const LATE_WITH: Record<string, string> = {
   'silver.pageviews_by_items': 'silver.pageviews_by_items.late',
   'silver.sessions': 'silver.sessions.late',
   'gold.conversion_funnel': 'silver.sessions.late',
+  'gold.daily_product_performance': 'gold.daily_product_performance.late',
   'gold.sales_perf_24h': 'silver.purchases_enriched.late',
   'gold.pageviews_by_channel': 'silver.pageviews_by_items.late',
   'gold.registrations_hourly': 'gold.registrations_hourly.late',
@@ -146,6 +148,8 @@ const LATE_WITH: Record<string, string> = {
 };
 
 const PREFERS_GERMAN = '{"language": "de", "newsletter": true}';
+
+const rowsOf = (table: string): readonly OutputRow[] => truth.tables[table] ?? [];
 
 /** Per table a bronze record that it rests on, and a change of value that its rows must show. */
 const RESTS_ON: Record<string, () => { record: Timed; value: Partial<BronzeRecord> }> = {
@@ -173,29 +177,6 @@ const RESTS_ON: Record<string, () => { record: Timed; value: Partial<BronzeRecor
   'silver.pageviews_by_items': () => {
     const record = lastOf('bronze.app.pageviews', viewed);
     return { record, value: { value: { ...(record.value as object), anonymousId: 'somebody else' } } };
-  },
-  'silver.sessions': () => {
-    const record = lastOf(
-      'bronze.app.cart_events',
-      (value, { timestamp }) =>
-        value['action'] === 'add' &&
-        truth.tables['silver.sessions']!.some(
-          (row) => row['userId'] === value['userId'] && row['startedAt'] === timestamp,
-        ),
-    );
-    return { record, value: { value: { ...(record.value as object), action: 'remove' } } };
-  },
-  'gold.conversion_funnel': () => {
-    const record = lastOf('bronze.app.cart_events', (value, { timestamp }) =>
-      truth.tables['silver.sessions']!.some(
-        (row) =>
-          row['startedAt'] === timestamp &&
-          row['endedAt'] === timestamp &&
-          row['userId'] === value['userId'] &&
-          row['entryChannel'] === 'other',
-      ),
-    );
-    return { record, value: { value: { ...(record.value as object), channel: 'direct' } } };
   },
   'gold.sales_perf_24h': () => {
     const record = lastOf('bronze.shop.purchases', soldInWindow);
@@ -230,6 +211,7 @@ const RESTS_ON: Record<string, () => { record: Timed; value: Partial<BronzeRecor
     const record = lastOf('bronze.app.logins', (value) => inTable('gold.login_anomalies', 'eventId', value['eventId']));
     return { record, value: { value: { ...(record.value as object), succeeded: false } } };
   },
+  ...restsOnVisits(rowsOf, lastOf),
 };
 
 describe('the comparison fails when one bronze row changes', () => {

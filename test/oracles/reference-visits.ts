@@ -3,6 +3,8 @@ import type { OutputRow } from './reference.ts';
 import { spans } from './reference-sold.ts';
 import { MINUTE } from './synthetic.ts';
 
+type Fields = Record<string, unknown>;
+
 const GAP = 30 * MINUTE;
 const GRACE = 5 * MINUTE;
 
@@ -103,3 +105,18 @@ export function funnelOf(sessions: readonly OutputRow[]): OutputRow[] {
     };
   });
 }
+
+/** What a profile says, of anything that may be written there. */
+export function statedBy(row: Fields): Fields {
+  const band = said(row['age_band']);
+  let preferences: Fields | null = null;
+  try {
+    preferences = JSON.parse(String(row['preferences'])) as Fields | null;
+  } catch {}
+  const language = /^[a-z][a-z]$/.exec(said(preferences?.['language']))?.[0] ?? null;
+  const newsletter = [true, false].find((each) => each === preferences?.['newsletter']) ?? null;
+  const isBand = ['under-18', '18-24', '25-34', '35-44', '45-54', '55-64', '65+'].includes(band);
+  return { ageBand: isBand ? band : 'unknown', marketingConsent: row['marketing_consent'] !== 0, language, newsletter };
+}
+
+const said = (value: unknown): string => (typeof value === 'string' ? value.trim().toLowerCase() : '');

@@ -5,7 +5,9 @@
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
 import { enrichedLogins, strangeLogins } from './reference-logins.ts';
 import { soldIn, topSelling, WINDOW_GRACE } from './reference-sold.ts';
-import { funnelOf, sessionsOf } from './reference-visits.ts';
+import { dailyPerformance, eventsOf } from './reference-products.ts';
+import { windowed } from './reference-windows.ts';
+import { funnelOf, sessionsOf, statedBy } from './reference-visits.ts';
 import { HOUR, MINUTE, SECOND } from './synthetic.ts';
 
 type Fields = Record<string, unknown>;
@@ -126,43 +128,6 @@ function channelOf(value: unknown): string {
   if (has('facebook', 'fb', 'instagram', 'twitter', 'tiktok', 'social')) return 'social';
   if (has('mail')) return 'email';
   return has('referr', 'partner') ? 'referral' : 'other';
-}
-
-/** What a profile says, of anything that may be written there. */
-function statedBy(row: Fields): Fields {
-  const band = text(row['age_band'])?.toLowerCase() ?? '';
-  let said: Fields | null = null;
-  try {
-    said = JSON.parse(String(row['preferences'])) as Fields | null;
-  } catch {}
-  const language = /^[a-z][a-z]$/.exec(text(said?.['language'])?.toLowerCase() ?? '')?.[0] ?? null;
-  const newsletter = [true, false].find((each) => each === said?.['newsletter']) ?? null;
-  const isBand = ['under-18', '18-24', '25-34', '35-44', '45-54', '55-64', '65+'].includes(band);
-  return { ageBand: isBand ? band : 'unknown', marketingConsent: row['marketing_consent'] !== 0, language, newsletter };
-}
-
-/** Puts what its ow accepts into every window [s, s + size) that holds its time; counts what is late, once per window. */
-function windowed<T extends { readonly ts: number; readonly ow: number; readonly group: string }>(
-  rows: readonly T[],
-  size: number,
-  advance: number,
-): { windows: Map<string, { start: number; end: number; group: string; rows: T[] }>; late: number } {
-  const windows = new Map<string, { start: number; end: number; group: string; rows: T[] }>();
-  let late = 0;
-  for (const row of rows) {
-    for (let start = Math.floor(row.ts / advance) * advance; start > row.ts - size; start -= advance) {
-      const end = start + size;
-      if (row.ow >= end + WINDOW_GRACE) {
-        late++;
-        continue;
-      }
-      const id = `${new Date(start).toISOString()}|${row.group}`;
-      const window = windows.get(id) ?? { start, end, group: row.group, rows: [] };
-      windows.set(id, window);
-      window.rows.push(row);
-    }
-  }
-  return { windows, late };
 }
 
 /** Each event once: in the order of the log, the first within an hour of event time. More than an hour behind its clock: late. */
@@ -292,6 +257,19 @@ export function expectedOf(dump: BronzeDump): Expected {
       };
     });
 
+  const putInCart = once(
+    of('bronze.app.cart_events').filter((record) => text(field(record, 'action'))?.toLowerCase() === 'add'),
+  );
+  const cartRows = putInCart.kept.map((record) => ({
+    ...(record.value as Fields),
+    _key: '',
+    _ts: record.timestamp,
+    _ow: record.ow,
+    quantity: 0,
+  }));
+  const seenAndSold = [...eventsOf('view', pageviews), ...eventsOf('sale', purchases)];
+  const daily = dailyPerformance([...seenAndSold, ...eventsOf('cart', cartRows)]);
+
   const timed = <T extends OutputRow>(row: T, group: string): T & { ts: number; ow: number; group: string } => ({
     ...row,
     ts: row._ts,
@@ -371,6 +349,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       })),
       'gold.top_selling_items': top.rows,
       'gold.conversion_funnel': funnelOf(sessions.rows),
+      'gold.daily_product_performance': daily.rows,
       'gold.monthly_purchase_summary': monthly.windows.map(({ start, end, rows: [first], sums }) => ({
         ...bounds({ start, end }),
         _key: `${new Date(start).toISOString()}|${String(first?.userId)}|${String(first?.category)}`,
@@ -390,6 +369,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.registrations_hourly': onceRegistered.late + registered.late,
       'gold.top_selling_items': top.late,
       'gold.conversion_funnel': 0,
+      'gold.daily_product_performance': putInCart.late + daily.late,
       'gold.monthly_purchase_summary': monthly.late,
       'silver.logins_enriched': onceTried.late + onceTried.kept.length - triedInTime.length + userTable.late,
       'gold.login_anomalies': 0,

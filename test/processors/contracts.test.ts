@@ -59,6 +59,9 @@ describe('contracts of the shop', () => {
 function breaks({ checks, example }: Contract<object>, rule: string): boolean {
   const check = checks.find((each) => each.rule === rule);
   assert.ok(check);
+  const zero = (value: unknown): unknown => (typeof value === 'number' ? 0 : typeof value === 'bigint' ? 0n : value);
+  const nothing = Object.fromEntries(Object.entries(example).map(([column, value]) => [column, zero(value)]));
+  if (check.problem(nothing) !== undefined) return true;
   return Object.entries(example).some(([column, value]) => {
     const wrong: unknown[] =
       typeof value === 'bigint'

@@ -1,0 +1,38 @@
+/** Per table of visits and what comes of them: a bronze record that it rests on, and a change of value that its rows must show. */
+import type { BronzeRecord } from '../../dev/verify/oracle-database.ts';
+import type { OutputRow, Timed } from './reference.ts';
+
+type RestsOn = Record<string, () => { record: Timed; value: Partial<BronzeRecord> }>;
+type RowsOf = (table: string) => readonly OutputRow[];
+type LastOf = (topic: string, fits: (value: Record<string, unknown>, record: Timed) => boolean) => Timed;
+
+export const restsOnVisits = (rowsOf: RowsOf, lastOf: LastOf): RestsOn => ({
+  'silver.sessions': () => {
+    const record = lastOf(
+      'bronze.app.cart_events',
+      (value, { timestamp }) =>
+        value['action'] === 'add' &&
+        rowsOf('silver.sessions').some((row) => row['userId'] === value['userId'] && row['startedAt'] === timestamp),
+    );
+    return { record, value: { value: { ...(record.value as object), action: 'remove' } } };
+  },
+  'gold.conversion_funnel': () => {
+    const record = lastOf('bronze.app.cart_events', (value, { timestamp }) =>
+      rowsOf('silver.sessions').some(
+        (row) =>
+          row['startedAt'] === timestamp &&
+          row['endedAt'] === timestamp &&
+          row['userId'] === value['userId'] &&
+          row['entryChannel'] === 'other',
+      ),
+    );
+    return { record, value: { value: { ...(record.value as object), channel: 'direct' } } };
+  },
+  'gold.daily_product_performance': () => {
+    const record = lastOf(
+      'bronze.app.cart_events',
+      (value, { ow, timestamp }) => value['action'] === 'add' && ow <= timestamp,
+    );
+    return { record, value: { value: { ...(record.value as object), itemId: 77 } } };
+  },
+});
