@@ -92,6 +92,10 @@ export const topics = {
       value: schemas['gold.daily_product_performance'],
       cleanup: 'compact',
     }),
+    topConvertingItems: topic('gold.top_converting_items', {
+      value: schemas['gold.top_converting_items'],
+      cleanup: 'compact',
+    }),
     conversionFunnel: topic('gold.conversion_funnel', { value: schemas['gold.conversion_funnel'], cleanup: 'compact' }),
     monthlyPurchaseSummary: topic('gold.monthly_purchase_summary', {
       value: schemas['gold.monthly_purchase_summary'],

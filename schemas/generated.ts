@@ -370,6 +370,28 @@ export interface GoldSalesPerf24h {
   readonly averageOrderValue: bigint;
 }
 
+/** The ten items that were bought most often for each time they were viewed, in the 24 hours before windowEnd, every hour. */
+export interface GoldTopConvertingItems {
+  /** inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  /** from 1; ties by item id */
+  readonly rank: number;
+  /** the item in this place */
+  readonly itemId: number;
+  /** as of the last view of the window */
+  readonly title: string | null;
+  /** as of the last view of the window */
+  readonly category: string;
+  /** at least 5 */
+  readonly views: number;
+  /** at least 1 */
+  readonly orders: number;
+  /** orders / views, rounded half up; above 1 when an item is bought more often than viewed; unscaled, 4 digits after the point */
+  readonly conversionRate: bigint;
+}
+
 /** The ten items that sold best in an hour or a day, by revenue and by units. */
 export interface GoldTopSellingItems {
   /** inclusive; ms since the epoch */
@@ -567,6 +589,7 @@ export interface SchemaTypes {
   readonly 'gold.pageviews_by_channel': GoldPageviewsByChannel;
   readonly 'gold.registrations_hourly': GoldRegistrationsHourly;
   readonly 'gold.sales_perf_24h': GoldSalesPerf24h;
+  readonly 'gold.top_converting_items': GoldTopConvertingItems;
   readonly 'gold.top_selling_items': GoldTopSellingItems;
   readonly 'silver.customer_profiles': SilverCustomerProfiles;
   readonly 'silver.items': SilverItems;
@@ -598,6 +621,7 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"direct, search, social, email, ads, referral or other"},{"name":"views","type":"long","doc":"views of items, each event once"}]},
   'gold.registrations_hourly': {"type":"record","name":"RegistrationsHourly","namespace":"gold","doc":"Registrations per hour, every 15 minutes, per country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"country","type":"string","doc":"ISO 3166 alpha-2, upper case, or 'unknown'"},{"name":"registrations","type":"long","doc":"registrations, each event once"}]},
   'gold.sales_perf_24h': {"type":"record","name":"SalesPerf24h","namespace":"gold","doc":"Sales of the 24 hours before windowEnd, every hour, per category and country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"country","type":"string","doc":"of the buyers, ISO 3166 alpha-2, or 'unknown'"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"},{"name":"averageOrderValue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue / orders, rounded half up"}]},
+  'gold.top_converting_items': {"type":"record","name":"TopConvertingItems","namespace":"gold","doc":"The ten items that were bought most often for each time they were viewed, in the 24 hours before windowEnd, every hour.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"rank","type":"int","doc":"from 1; ties by item id"},{"name":"itemId","type":"long","doc":"the item in this place"},{"name":"title","type":["null","string"],"doc":"as of the last view of the window","default":null},{"name":"category","type":"string","doc":"as of the last view of the window"},{"name":"views","type":"long","doc":"at least 5"},{"name":"orders","type":"long","doc":"at least 1"},{"name":"conversionRate","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"orders / views, rounded half up; above 1 when an item is bought more often than viewed"}]},
   'gold.top_selling_items': {"type":"record","name":"TopSellingItems","namespace":"gold","doc":"The ten items that sold best in an hour or a day, by revenue and by units.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"period","type":"string","doc":"'hour', or 'day' in the shop's time zone"},{"name":"rankedBy","type":"string","doc":"'revenue' or 'units'; ties by item id"},{"name":"rank","type":"int","doc":"from 1"},{"name":"itemId","type":"long","doc":"the item in this place"},{"name":"title","type":["null","string"],"doc":"as of the last purchase of the window","default":null},{"name":"category","type":"string","doc":"as of the last purchase of the window"},{"name":"orders","type":"long","doc":"purchases of the item in the window"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
   'silver.customer_profiles': {"type":"record","name":"CustomerProfiles","namespace":"silver","doc":"What a customer told about themselves, as of now; key = user id as text.","fields":[{"name":"userId","type":"long","doc":"whose profile it is"},{"name":"ageBand","type":"string","doc":"'under-18', '18-24' ... '65+', 'unknown'"},{"name":"marketingConsent","type":"boolean","doc":"agrees to be written to"},{"name":"language","type":["null","string"],"doc":"ISO 639-1, lower case","default":null},{"name":"newsletter","type":["null","boolean"],"doc":"null where the customer has not said","default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the profile was made"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},
   'silver.items': {"type":"record","name":"Items","namespace":"silver","doc":"An item as of now; key = item id as text.","fields":[{"name":"itemId","type":"long","doc":"id in the shop"},{"name":"title","type":"string","doc":"as the shop writes it"},{"name":"category","type":"string","doc":"lower case, 'unknown' where the shop has none"},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2},"doc":"of one unit, in the shop's currency"},{"name":"active","type":"boolean","doc":"is for sale"},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when it came into the shop"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},

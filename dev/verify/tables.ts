@@ -40,6 +40,7 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('gold.login_anomalies', ['_key'], { warehouse: true, of: 'silver.logins_enriched', lessMs: 60_000 }),
   table('gold.conversion_funnel', ['_key'], { rows: 'last', warehouse: true, of: 'silver.sessions' }),
   table('gold.daily_product_performance', ['_key'], { rows: 'last', warehouse: true }),
+  table('gold.top_converting_items', ['_key'], { warehouse: true, of: 'items viewed and sold', lessMs: 5 * 60_000 }),
 ];
 
 function table(

@@ -31,7 +31,8 @@ export const salesPerf24hContract = contract(topics.gold.salesPerf24h, {
     atLeast('revenue', 0n),
     rule(
       'averageOrderValue is revenue / orders',
-      (row) => row.averageOrderValue === roundHalfUp(row.revenue, BigInt(row.orders)),
+      ({ averageOrderValue, orders, revenue }) =>
+        orders > 0 && averageOrderValue === roundHalfUp(revenue, BigInt(orders)),
     ),
     matches('country', FORM.countryOrUnknown, "a country code or 'unknown'"),
   ],

@@ -50,4 +50,15 @@ export const BROKEN_VISITS: Record<string, { file: string; from: string; to: str
     from: "'bronze.app.cart_events' AND lower(trimmed(json_extract_string(value, '$.action'))) = 'add'\n  UNION",
     to: "'bronze.app.cart_events'\n  UNION",
   },
+  'an item may convert with four views': { file: 'gold.top_converting_items', from: 'views >= 5', to: 'views >= 4' },
+  'windows of rates are ranked while they are open': {
+    file: 'gold.top_converting_items',
+    from: "WHERE watermark_of('items viewed and sold') >= window_end + 5 * minute()",
+    to: '',
+  },
+  'an item that converts is called what it was at first': {
+    file: 'gold.top_converting_items',
+    from: 'last(title ORDER BY',
+    to: 'first(title ORDER BY',
+  },
 };

@@ -5,8 +5,9 @@
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
 import { enrichedLogins, strangeLogins } from './reference-logins.ts';
 import { soldIn, topSelling, WINDOW_GRACE } from './reference-sold.ts';
-import { dailyPerformance, eventsOf } from './reference-products.ts';
+import { dailyPerformance, eventsOf, topConverting } from './reference-products.ts';
 import { windowed } from './reference-windows.ts';
+import { ageBand, channelOf } from './reference-words.ts';
 import { funnelOf, sessionsOf, statedBy } from './reference-visits.ts';
 import { HOUR, MINUTE, SECOND } from './synthetic.ts';
 
@@ -101,33 +102,6 @@ function changes(records: readonly Timed[], row: (after: Fields) => Fields): Out
     if (op === 'd') return [{ ...meta, _deleted: true }];
     return ['c', 'u', 'r'].includes(String(op)) ? [{ ...meta, _deleted: false, ...row(after(record)) }] : [];
   });
-}
-
-function ageBand(birthDate: unknown, t: number): string {
-  if (typeof birthDate !== 'number') return 'unknown';
-  let age = -1; // birthdays so far, counting the day of birth as the zeroth; 29 February is celebrated on 1 March
-  const birth = new Date(birthDate * 24 * HOUR);
-  for (let year = birth.getUTCFullYear(); Date.UTC(year, birth.getUTCMonth(), birth.getUTCDate()) <= t; year++) age++;
-  const bands = [
-    [65, '65+'],
-    [55, '55-64'],
-    [45, '45-54'],
-    [35, '35-44'],
-    [25, '25-34'],
-    [18, '18-24'],
-  ] as const;
-  return bands.find(([from]) => age >= from)?.[1] ?? 'under-18';
-}
-
-function channelOf(value: unknown): string {
-  const said = (text(value) ?? '').toLowerCase();
-  const has = (...words: string[]): boolean => words.some((word) => said.includes(word));
-  if (said === '' || has('direct')) return 'direct';
-  if (has('ads', 'cpc')) return 'ads';
-  if (has('google', 'bing', 'organic', 'search')) return 'search';
-  if (has('facebook', 'fb', 'instagram', 'twitter', 'tiktok', 'social')) return 'social';
-  if (has('mail')) return 'email';
-  return has('referr', 'partner') ? 'referral' : 'other';
 }
 
 /** Each event once: in the order of the log, the first within an hour of event time. More than an hour behind its clock: late. */
@@ -268,6 +242,12 @@ export function expectedOf(dump: BronzeDump): Expected {
     quantity: 0,
   }));
   const seenAndSold = [...eventsOf('view', pageviews), ...eventsOf('sale', purchases)];
+  const viewsHeld = leastHeld(
+    viewsInTime,
+    viewsInTime.filter((record) => until('bronze.shop.items') > record.timestamp + GRACE),
+  );
+  const viewsComplete = tick(Math.min(until('bronze.app.pageviews'), viewsHeld));
+  const converting = topConverting(seenAndSold, Math.min(viewsComplete, salesComplete));
   const daily = dailyPerformance([...seenAndSold, ...eventsOf('cart', cartRows)]);
 
   const timed = <T extends OutputRow>(row: T, group: string): T & { ts: number; ow: number; group: string } => ({
@@ -350,6 +330,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.top_selling_items': top.rows,
       'gold.conversion_funnel': funnelOf(sessions.rows),
       'gold.daily_product_performance': daily.rows,
+      'gold.top_converting_items': converting.rows,
       'gold.monthly_purchase_summary': monthly.windows.map(({ start, end, rows: [first], sums }) => ({
         ...bounds({ start, end }),
         _key: `${new Date(start).toISOString()}|${String(first?.userId)}|${String(first?.category)}`,
@@ -369,6 +350,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.registrations_hourly': onceRegistered.late + registered.late,
       'gold.top_selling_items': top.late,
       'gold.conversion_funnel': 0,
+      'gold.top_converting_items': converting.late,
       'gold.daily_product_performance': putInCart.late + daily.late,
       'gold.monthly_purchase_summary': monthly.late,
       'silver.logins_enriched': onceTried.late + onceTried.kept.length - triedInTime.length + userTable.late,

@@ -35,4 +35,16 @@ export const restsOnVisits = (rowsOf: RowsOf, lastOf: LastOf): RestsOn => ({
     );
     return { record, value: { value: { ...(record.value as object), itemId: 77 } } };
   },
+  'gold.top_converting_items': () => {
+    const record = lastOf('bronze.app.pageviews', (value, { ow, timestamp }) =>
+      rowsOf('gold.top_converting_items').some(
+        (row) =>
+          ow <= timestamp &&
+          row['itemId'] === value['itemId'] &&
+          (row['windowStart'] as number) <= timestamp &&
+          timestamp < (row['windowEnd'] as number),
+      ),
+    );
+    return { record, value: { value: { ...(record.value as object), itemId: 77 } } };
+  },
 });
