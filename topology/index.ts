@@ -25,6 +25,7 @@ export {
   calendarDay,
   calendarMonth,
   type CalendarOptions,
+  calendarWeek,
   type FixedWindows,
   hopping,
   session,

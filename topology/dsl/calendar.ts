@@ -1,4 +1,4 @@
-/** Calendar days and months in a time zone, by the rules of the ICU data that Node carries. Cached: formatting costs microseconds. */
+/** Calendar days, weeks and months in a time zone, by the rules of the ICU data that Node carries. Cached: formatting costs microseconds. */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -27,6 +27,18 @@ const day: Unit = {
   floor: (local) => Math.floor(local / DAY_MS) * DAY_MS,
   next: (midnight) => midnight + DAY_MS,
   slot: (instant) => Math.floor(instant / DAY_MS),
+  cache: new Map(),
+};
+
+/** Weeks begin on Monday; the epoch was a Thursday. */
+const MONDAY_MS = 4 * DAY_MS;
+const WEEK_MS = 7 * DAY_MS;
+const weekOf = (time: number): number => Math.floor((time - MONDAY_MS) / WEEK_MS);
+
+const week: Unit = {
+  floor: (local) => weekOf(local) * WEEK_MS + MONDAY_MS,
+  next: (midnight) => midnight + WEEK_MS,
+  slot: weekOf,
   cache: new Map(),
 };
 
@@ -111,6 +123,16 @@ export function dayStart(instant: number, timeZone: string): number {
 /** First instant (ms) of the local day after the one that begins at `start`. */
 export function nextDay(start: number, timeZone: string): number {
   return spanOf(day, start, timeZone).end;
+}
+
+/** First instant (ms) of the local week, from Monday, that holds `instant`. RangeError for an unknown time zone. */
+export function weekStart(instant: number, timeZone: string): number {
+  return spanOf(week, instant, timeZone).start;
+}
+
+/** First instant (ms) of the local week after the one that begins at `start`. */
+export function nextWeek(start: number, timeZone: string): number {
+  return spanOf(week, start, timeZone).end;
 }
 
 /** First instant (ms) of the local month that holds `instant`. RangeError for an unknown time zone. */

@@ -1,6 +1,6 @@
 import { type Duration, parseDuration } from '../duration.ts';
 import { TopologyError } from '../errors.ts';
-import { dayStart, monthStart, nextDay, nextMonth } from './calendar.ts';
+import { dayStart, monthStart, nextDay, nextMonth, nextWeek, weekStart } from './calendar.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -126,6 +126,14 @@ const LONGEST_CHANGE_MS = 24 * HOUR_MS;
 /** Calendar days of an IANA time zone: 23 or 25 hours long when the clocks change. TopologyError SLC_TOPOLOGY_WINDOW for an unknown zone. */
 export function calendarDay(options: CalendarOptions): FixedWindows {
   return calendar(options, 'day', 24 * HOUR_MS + LONGEST_CHANGE_MS, dayStart, nextDay);
+}
+
+/**
+ * Calendar weeks of an IANA time zone, from the first instant of Monday to that of the next one: an hour shorter or longer when the clocks change.
+ * TopologyError SLC_TOPOLOGY_WINDOW for an unknown zone.
+ */
+export function calendarWeek(options: CalendarOptions): FixedWindows {
+  return calendar(options, 'week', 7 * 24 * HOUR_MS + LONGEST_CHANGE_MS, weekStart, nextWeek);
 }
 
 /**

@@ -1,7 +1,7 @@
-/** Calendar months and days in time zones: their edges, and windows over them. SLUICE_SEED repeats the random instants. */
+/** Calendar months, weeks and days in time zones: their edges, and windows over them. SLUICE_SEED repeats the random instants. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { calendarDay, calendarMonth, count, stage, type FixedWindows, windowedBy } from '#topology';
+import { calendarDay, calendarMonth, calendarWeek, count, stage, type FixedWindows, windowedBy } from '#topology';
 import { randomOf } from '../../random.ts';
 import { driverOf, HOUR, MINUTE, named, origin, out, rows, SECOND } from './support.ts';
 
@@ -69,10 +69,37 @@ describe('calendarMonth', () => {
   });
 });
 
+describe('calendarWeek', () => {
+  const week = (timeZone: string): FixedWindows => calendarWeek({ timeZone, grace: '0s' });
+
+  test('from Monday to Monday at local midnight, an hour shorter or longer when the clocks change', () => {
+    for (const [zone, instant, start, end] of [
+      ['UTC', '1970-01-01T00:00:00Z', '1969-12-29T00:00:00Z', '1970-01-05T00:00:00Z'],
+      ['UTC', '2026-03-01T23:59:59.999Z', '2026-02-23T00:00:00Z', '2026-03-02T00:00:00Z'],
+      ['UTC', '2026-03-02T00:00:00Z', '2026-03-02T00:00:00Z', '2026-03-09T00:00:00Z'],
+      ['Europe/Berlin', '2026-03-29T21:59:59.999Z', '2026-03-22T23:00:00Z', '2026-03-29T22:00:00Z'],
+      ['Europe/Berlin', '2026-03-29T22:00:00Z', '2026-03-29T22:00:00Z', '2026-04-05T22:00:00Z'],
+      ['Europe/Berlin', '2026-10-25T22:59:59.999Z', '2026-10-18T22:00:00Z', '2026-10-25T23:00:00Z'],
+      ['Europe/Berlin', '2026-10-25T23:00:00Z', '2026-10-25T23:00:00Z', '2026-11-01T23:00:00Z'],
+      ['America/New_York', '2027-01-04T04:59:59Z', '2026-12-28T05:00:00Z', '2027-01-04T05:00:00Z'],
+      ['Pacific/Apia', '2011-12-29T12:00:00Z', '2011-12-26T10:00:00Z', '2012-01-01T10:00:00Z'],
+    ] as const) {
+      assert.deepEqual(windowOf(week(zone), at(instant)), [at(start), at(end)], `${zone} ${instant}`);
+    }
+  });
+
+  test('an unknown zone is refused', () => {
+    assert.throws(
+      () => week('Europe/Atlantis'),
+      (error: unknown) => (error as { code?: string }).code === 'SLC_TOPOLOGY_WINDOW',
+    );
+  });
+});
+
 /** Zones that change their clocks in many ways, none of them back across midnight in these years. */
 const ZONES = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe', 'Pacific/Apia', 'America/Sao_Paulo', 'Africa/Casablanca', 'Pacific/Chatham', 'Asia/Tehran']; // prettier-ignore
 const BACK_ACROSS_MIDNIGHT = ['America/St_Johns', 'America/Asuncion', 'America/Havana'];
-const INSTANTS = 1_500;
+const INSTANTS = 1_000;
 
 test('sizeMs is the longest window that there is', () => {
   const longest = [
@@ -87,17 +114,21 @@ test('sizeMs is the longest window that there is', () => {
   }
 });
 
-test('random instants: months and days follow one another without a gap, and hold one local date', (t) => {
+test('random instants: months, weeks and days follow one another without a gap, and hold one local date', (t) => {
   const { random, seed } = randomOf('calendar');
   t.diagnostic(`SLUICE_SEED=${seed}, ${INSTANTS} instants`);
   const formats = new Map<string, Intl.DateTimeFormat>();
   const local = (instant: number, timeZone: string, unit: string): string => {
     const format = formats.get(timeZone) ?? new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' });
     formats.set(timeZone, format);
-    return format.format(instant).slice(0, unit === 'month' ? 7 : 10);
+    const date = format.format(instant);
+    if (unit !== 'week') return date.slice(0, unit === 'month' ? 7 : 10);
+    const noon = new Date(`${date}T12:00:00Z`);
+    return new Date(noon.getTime() - ((noon.getUTCDay() + 6) % 7) * 24 * HOUR).toISOString().slice(0, 10);
   };
   const units: readonly (readonly [string, (options: WindowOptions) => FixedWindows])[] = [
     ['month', calendarMonth],
+    ['week', calendarWeek],
     ['day', calendarDay],
   ];
   const zones = [...ZONES, ...BACK_ACROSS_MIDNIGHT];
