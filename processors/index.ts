@@ -3,6 +3,7 @@ import type { Stage } from '#topology';
 import { loginAnomalies } from './gold/login-anomalies.ts';
 import { conversionFunnel } from './gold/conversion-funnel.ts';
 import { dailyProductPerformance } from './gold/daily-product-performance.ts';
+import { orderTrends } from './gold/order-trends.ts';
 import { topConvertingItems } from './gold/top-converting-items.ts';
 import { monthlyPurchaseSummary } from './gold/monthly-purchase-summary.ts';
 import { pageviewsByChannel } from './gold/pageviews-by-channel.ts';
@@ -37,4 +38,5 @@ export const shopStages: readonly Stage[] = [
   conversionFunnel,
   dailyProductPerformance,
   topConvertingItems,
+  orderTrends,
 ];

@@ -96,6 +96,7 @@ export const topics = {
       value: schemas['gold.top_converting_items'],
       cleanup: 'compact',
     }),
+    orderTrends: topic('gold.order_trends', { value: schemas['gold.order_trends'], cleanup: 'compact' }),
     conversionFunnel: topic('gold.conversion_funnel', { value: schemas['gold.conversion_funnel'], cleanup: 'compact' }),
     monthlyPurchaseSummary: topic('gold.monthly_purchase_summary', {
       value: schemas['gold.monthly_purchase_summary'],

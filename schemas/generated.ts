@@ -258,7 +258,7 @@ export interface GoldConversionFunnel {
   readonly purchased: number;
   /** of all sessions, whatever steps they took */
   readonly orders: number;
-  /** of all sessions, whatever steps they took; unscaled, 2 digits after the point */
+  /** of all sessions, whatever steps they took, in the currency of the shop; unscaled, 2 digits after the point */
   readonly revenue: bigint;
   /** purchased / viewed, rounded half up; 0 without views; unscaled, 4 digits after the point */
   readonly conversionRate: bigint;
@@ -270,17 +270,17 @@ export interface GoldDailyProductPerformance {
   readonly windowStart: number;
   /** exclusive; ms since the epoch */
   readonly windowEnd: number;
-  /** the item */
+  /** id of the item */
   readonly itemId: number;
-  /** views of it, each event once */
+  /** how often it was viewed */
   readonly views: number;
   /** how often it was put into a cart */
   readonly cartAdds: number;
-  /** purchases of it */
+  /** how many purchases of it */
   readonly orders: number;
-  /** sum of their quantities */
+  /** how many pieces of it were sold */
   readonly units: number;
-  /** sum of quantity x unit price, in the shop's currency; unscaled, 2 digits after the point */
+  /** of these purchases, in the currency of the shop; unscaled, 2 digits after the point */
   readonly revenue: bigint;
 }
 
@@ -324,6 +324,32 @@ export interface GoldMonthlyPurchaseSummary {
   readonly units: number;
   /** sum of quantity x unit price, in the shop's currency; unscaled, 2 digits after the point */
   readonly revenue: bigint;
+}
+
+/** Orders of a calendar day or week in the shop's time zone, per category, beside those of the period before. Of a period that is not over: so far. */
+export interface GoldOrderTrends {
+  /** inclusive; weeks begin on Monday; ms since the epoch */
+  readonly windowStart: number;
+  /** exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  /** 'day' or 'week' */
+  readonly period: string;
+  /** of the items, as of each purchase */
+  readonly category: string;
+  /** at least 1 */
+  readonly orders: number;
+  /** how many pieces were sold */
+  readonly units: number;
+  /** of the orders, in the currency of the shop; unscaled, 2 digits after the point */
+  readonly revenue: bigint;
+  /** orders of the period before */
+  readonly previousOrders: number;
+  /** units of the period before */
+  readonly previousUnits: number;
+  /** revenue of the period before; unscaled, 2 digits after the point */
+  readonly previousRevenue: bigint;
+  /** (revenue - previousRevenue) / previousRevenue, rounded half up; null where there was none; unscaled, 4 digits after the point */
+  readonly revenueChange: bigint | null;
 }
 
 /** Views of items per hour and channel. */
@@ -378,7 +404,7 @@ export interface GoldTopConvertingItems {
   readonly windowEnd: number;
   /** from 1; ties by item id */
   readonly rank: number;
-  /** the item in this place */
+  /** id of the item */
   readonly itemId: number;
   /** as of the last view of the window */
   readonly title: string | null;
@@ -420,19 +446,19 @@ export interface GoldTopSellingItems {
 
 /** What a customer told about themselves, as of now; key = user id as text. */
 export interface SilverCustomerProfiles {
-  /** whose profile it is */
+  /** id of the user whose profile it is */
   readonly userId: number;
   /** 'under-18', '18-24' ... '65+', 'unknown' */
   readonly ageBand: string;
-  /** agrees to be written to */
+  /** whether marketing may write to them */
   readonly marketingConsent: boolean;
   /** ISO 639-1, lower case */
   readonly language: string | null;
   /** null where the customer has not said */
   readonly newsletter: boolean | null;
-  /** when the profile was made; ms since the epoch */
+  /** when the row was made in the shop's database; ms since the epoch */
   readonly createdAt: number;
-  /** event time of the change that made this version; ms since the epoch */
+  /** when the row was last changed in the shop's database; ms since the epoch */
   readonly updatedAt: number;
 }
 
@@ -542,9 +568,9 @@ export interface SilverSessions {
   readonly views: number;
   /** how often something was put into the cart */
   readonly cartAdds: number;
-  /** purchases in it */
+  /** how many purchases */
   readonly orders: number;
-  /** sum of quantity x unit price, in the shop's currency; unscaled, 2 digits after the point */
+  /** of all purchases, in the currency of the shop; unscaled, 2 digits after the point */
   readonly revenue: bigint;
   /** at least one order */
   readonly converted: boolean;
@@ -586,6 +612,7 @@ export interface SchemaTypes {
   readonly 'gold.daily_product_performance': GoldDailyProductPerformance;
   readonly 'gold.login_anomalies': GoldLoginAnomalies;
   readonly 'gold.monthly_purchase_summary': GoldMonthlyPurchaseSummary;
+  readonly 'gold.order_trends': GoldOrderTrends;
   readonly 'gold.pageviews_by_channel': GoldPageviewsByChannel;
   readonly 'gold.registrations_hourly': GoldRegistrationsHourly;
   readonly 'gold.sales_perf_24h': GoldSalesPerf24h;
@@ -614,20 +641,21 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'bronze.shop.purchases-key': {"type":"record","name":"Key","namespace":"bronze.shop.purchases","fields":[{"name":"id","type":"long"}]},
   'bronze.shop.users': {"type":"record","name":"Envelope","namespace":"bronze.shop.users","doc":"Debezium's change envelope of table shop.users: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"id","type":"long"},{"name":"email","type":["null","string"],"default":null},{"name":"full_name","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"default":null},{"name":"birth_date","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
   'bronze.shop.users-key': {"type":"record","name":"Key","namespace":"bronze.shop.users","fields":[{"name":"id","type":"long"}]},
-  'gold.conversion_funnel': {"type":"record","name":"ConversionFunnel","namespace":"gold","doc":"How many sessions of a calendar day in the shop's time zone went from viewing to buying, per entry channel. A session counts on the day on which it ended.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"entry channel of the sessions; 'unknown' where nobody saw more of them than purchases"},{"name":"sessions","type":"long","doc":"all of them"},{"name":"viewed","type":"long","doc":"those with a pageview"},{"name":"carted","type":"long","doc":"of those, with something put into the cart"},{"name":"purchased","type":"long","doc":"of those, with an order"},{"name":"orders","type":"long","doc":"of all sessions, whatever steps they took"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"of all sessions, whatever steps they took"},{"name":"conversionRate","type":{"type":"bytes","logicalType":"decimal","precision":5,"scale":4},"doc":"purchased / viewed, rounded half up; 0 without views"}]},
-  'gold.daily_product_performance': {"type":"record","name":"DailyProductPerformance","namespace":"gold","doc":"What became of an item on a calendar day in the shop's time zone.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"itemId","type":"long","doc":"the item"},{"name":"views","type":"long","doc":"views of it, each event once"},{"name":"cartAdds","type":"long","doc":"how often it was put into a cart"},{"name":"orders","type":"long","doc":"purchases of it"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
+  'gold.conversion_funnel': {"type":"record","name":"ConversionFunnel","namespace":"gold","doc":"How many sessions of a calendar day in the shop's time zone went from viewing to buying, per entry channel. A session counts on the day on which it ended.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"entry channel of the sessions; 'unknown' where nobody saw more of them than purchases"},{"name":"sessions","type":"long","doc":"all of them"},{"name":"viewed","type":"long","doc":"those with a pageview"},{"name":"carted","type":"long","doc":"of those, with something put into the cart"},{"name":"purchased","type":"long","doc":"of those, with an order"},{"name":"orders","type":"long","doc":"of all sessions, whatever steps they took"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"of all sessions, whatever steps they took, in the currency of the shop"},{"name":"conversionRate","type":{"type":"bytes","logicalType":"decimal","precision":5,"scale":4},"doc":"purchased / viewed, rounded half up; 0 without views"}]},
+  'gold.daily_product_performance': {"type":"record","name":"DailyProductPerformance","namespace":"gold","doc":"What became of an item on a calendar day in the shop's time zone.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"itemId","type":"long","doc":"id of the item"},{"name":"views","type":"long","doc":"how often it was viewed"},{"name":"cartAdds","type":"long","doc":"how often it was put into a cart"},{"name":"orders","type":"long","doc":"how many purchases of it"},{"name":"units","type":"long","doc":"how many pieces of it were sold"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"of these purchases, in the currency of the shop"}]},
   'gold.login_anomalies': {"type":"record","name":"LoginAnomalies","namespace":"gold","doc":"A login that somebody else than the user may have made, per rule that it broke; key = eventId|rule.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"of the login"},{"name":"rule","type":"string","doc":"'brute_force', 'impossible_travel' or 'new_device_and_country'"},{"name":"userId","type":"long","doc":"whose account it is"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the login"},{"name":"country","type":["null","string"],"doc":"where the login came from","default":null},{"name":"device","type":["null","string"],"doc":"what it came with","default":null},{"name":"homeCountry","type":["null","string"],"doc":"of the user, null where the shop does not know it","default":null},{"name":"failures","type":["null","int"],"doc":"brute_force: failed attempts before it","default":null},{"name":"previousAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"doc":"impossible_travel: of the login before it","default":null},{"name":"distanceKm","type":["null","int"],"doc":"impossible_travel: from there, along a great circle","default":null}]},
   'gold.monthly_purchase_summary': {"type":"record","name":"MonthlyPurchaseSummary","namespace":"gold","doc":"Purchases of a calendar month in the shop's time zone, per user and category.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"userId","type":"long","doc":"who bought"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
+  'gold.order_trends': {"type":"record","name":"OrderTrends","namespace":"gold","doc":"Orders of a calendar day or week in the shop's time zone, per category, beside those of the period before. Of a period that is not over: so far.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive; weeks begin on Monday"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"period","type":"string","doc":"'day' or 'week'"},{"name":"category","type":"string","doc":"of the items, as of each purchase"},{"name":"orders","type":"long","doc":"at least 1"},{"name":"units","type":"long","doc":"how many pieces were sold"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"of the orders, in the currency of the shop"},{"name":"previousOrders","type":"long","doc":"orders of the period before"},{"name":"previousUnits","type":"long","doc":"units of the period before"},{"name":"previousRevenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue of the period before"},{"name":"revenueChange","type":["null",{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}],"doc":"(revenue - previousRevenue) / previousRevenue, rounded half up; null where there was none","default":null}]},
   'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"direct, search, social, email, ads, referral or other"},{"name":"views","type":"long","doc":"views of items, each event once"}]},
   'gold.registrations_hourly': {"type":"record","name":"RegistrationsHourly","namespace":"gold","doc":"Registrations per hour, every 15 minutes, per country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"country","type":"string","doc":"ISO 3166 alpha-2, upper case, or 'unknown'"},{"name":"registrations","type":"long","doc":"registrations, each event once"}]},
   'gold.sales_perf_24h': {"type":"record","name":"SalesPerf24h","namespace":"gold","doc":"Sales of the 24 hours before windowEnd, every hour, per category and country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"country","type":"string","doc":"of the buyers, ISO 3166 alpha-2, or 'unknown'"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"},{"name":"averageOrderValue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue / orders, rounded half up"}]},
-  'gold.top_converting_items': {"type":"record","name":"TopConvertingItems","namespace":"gold","doc":"The ten items that were bought most often for each time they were viewed, in the 24 hours before windowEnd, every hour.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"rank","type":"int","doc":"from 1; ties by item id"},{"name":"itemId","type":"long","doc":"the item in this place"},{"name":"title","type":["null","string"],"doc":"as of the last view of the window","default":null},{"name":"category","type":"string","doc":"as of the last view of the window"},{"name":"views","type":"long","doc":"at least 5"},{"name":"orders","type":"long","doc":"at least 1"},{"name":"conversionRate","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"orders / views, rounded half up; above 1 when an item is bought more often than viewed"}]},
+  'gold.top_converting_items': {"type":"record","name":"TopConvertingItems","namespace":"gold","doc":"The ten items that were bought most often for each time they were viewed, in the 24 hours before windowEnd, every hour.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"rank","type":"int","doc":"from 1; ties by item id"},{"name":"itemId","type":"long","doc":"id of the item"},{"name":"title","type":["null","string"],"doc":"as of the last view of the window","default":null},{"name":"category","type":"string","doc":"as of the last view of the window"},{"name":"views","type":"long","doc":"at least 5"},{"name":"orders","type":"long","doc":"at least 1"},{"name":"conversionRate","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"orders / views, rounded half up; above 1 when an item is bought more often than viewed"}]},
   'gold.top_selling_items': {"type":"record","name":"TopSellingItems","namespace":"gold","doc":"The ten items that sold best in an hour or a day, by revenue and by units.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"period","type":"string","doc":"'hour', or 'day' in the shop's time zone"},{"name":"rankedBy","type":"string","doc":"'revenue' or 'units'; ties by item id"},{"name":"rank","type":"int","doc":"from 1"},{"name":"itemId","type":"long","doc":"the item in this place"},{"name":"title","type":["null","string"],"doc":"as of the last purchase of the window","default":null},{"name":"category","type":"string","doc":"as of the last purchase of the window"},{"name":"orders","type":"long","doc":"purchases of the item in the window"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
-  'silver.customer_profiles': {"type":"record","name":"CustomerProfiles","namespace":"silver","doc":"What a customer told about themselves, as of now; key = user id as text.","fields":[{"name":"userId","type":"long","doc":"whose profile it is"},{"name":"ageBand","type":"string","doc":"'under-18', '18-24' ... '65+', 'unknown'"},{"name":"marketingConsent","type":"boolean","doc":"agrees to be written to"},{"name":"language","type":["null","string"],"doc":"ISO 639-1, lower case","default":null},{"name":"newsletter","type":["null","boolean"],"doc":"null where the customer has not said","default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the profile was made"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},
+  'silver.customer_profiles': {"type":"record","name":"CustomerProfiles","namespace":"silver","doc":"What a customer told about themselves, as of now; key = user id as text.","fields":[{"name":"userId","type":"long","doc":"id of the user whose profile it is"},{"name":"ageBand","type":"string","doc":"'under-18', '18-24' ... '65+', 'unknown'"},{"name":"marketingConsent","type":"boolean","doc":"whether marketing may write to them"},{"name":"language","type":["null","string"],"doc":"ISO 639-1, lower case","default":null},{"name":"newsletter","type":["null","boolean"],"doc":"null where the customer has not said","default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the row was made in the shop's database"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the row was last changed in the shop's database"}]},
   'silver.items': {"type":"record","name":"Items","namespace":"silver","doc":"An item as of now; key = item id as text.","fields":[{"name":"itemId","type":"long","doc":"id in the shop"},{"name":"title","type":"string","doc":"as the shop writes it"},{"name":"category","type":"string","doc":"lower case, 'unknown' where the shop has none"},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2},"doc":"of one unit, in the shop's currency"},{"name":"active","type":"boolean","doc":"is for sale"},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when it came into the shop"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},
   'silver.logins_enriched': {"type":"record","name":"LoginsEnriched","namespace":"silver","doc":"An attempt to log in, with the user as known then; key = user id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"given by the app; the same event sent again has the same"},{"name":"userId","type":"long","doc":"who tried to log in"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"},{"name":"succeeded","type":"boolean","doc":"false: the attempt was refused"},{"name":"method","type":"string","doc":"in lower case"},{"name":"country","type":["null","string"],"doc":"where from: ISO 3166 alpha-2 in upper case","default":null},{"name":"device","type":["null","string"],"doc":"what with, in lower case","default":null},{"name":"latitude","type":["null","double"],"doc":"where from, degrees north","default":null},{"name":"longitude","type":["null","double"],"doc":"degrees east","default":null},{"name":"homeCountry","type":["null","string"],"doc":"of the user, null where the shop does not know it","default":null},{"name":"registeredAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"doc":"when the user came to the shop, null for nobody it knows","default":null}]},
   'silver.pageviews_by_items': {"type":"record","name":"PageviewsByItems","namespace":"silver","doc":"A view of an item with the item as it was then; key = item id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"given by the app; the same event sent again has the same"},{"name":"itemId","type":"long","doc":"the item that was viewed"},{"name":"title","type":["null","string"],"doc":"as of the view; null where the item was not known then","default":null},{"name":"category","type":"string","doc":"as of the view, 'unknown' where the item was not known then"},{"name":"channel","type":"string","doc":"normalised: direct, search, social, email, ads, referral, other"},{"name":"userId","type":["null","long"],"doc":"who viewed it, when signed in","default":null},{"name":"anonymousId","type":"string","doc":"of the device"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"}]},
   'silver.purchases_enriched': {"type":"record","name":"PurchasesEnriched","namespace":"silver","doc":"A purchase with its item and its user as they were at its event time; key = purchase id as text.","fields":[{"name":"purchaseId","type":"long","doc":"id in the shop"},{"name":"userId","type":"long","doc":"who bought"},{"name":"itemId","type":"long","doc":"what was bought"},{"name":"quantity","type":"int","doc":"units"},{"name":"unitPrice","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2},"doc":"in the shop's currency"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":14,"scale":2},"doc":"quantity x unit price"},{"name":"title","type":["null","string"],"doc":"as of the purchase; null where the item was not known then","default":null},{"name":"category","type":"string","doc":"'unknown' where the item was not known then"},{"name":"country","type":"string","doc":"'unknown' where the user was not known then"},{"name":"ageBand","type":"string","doc":"'18-24' ... '65+', 'unknown'"},{"name":"purchasedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"}]},
-  'silver.sessions': {"type":"record","name":"Sessions","namespace":"silver","doc":"A visit that is over: what a user, or an anonymous visitor, did until nothing came for 30 minutes; key = visitor|startedAt.","fields":[{"name":"visitor","type":"string","doc":"'user:<user id>' or 'anonymous:<anonymous id>'"},{"name":"userId","type":["null","long"],"doc":"null for an anonymous visitor","default":null},{"name":"startedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the first event"},{"name":"endedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the last event"},{"name":"entryChannel","type":"string","doc":"of the first view or change of a cart, normalised: direct, search, social, email, ads, referral, other; 'unknown' where there are only purchases"},{"name":"views","type":"long","doc":"of pages"},{"name":"cartAdds","type":"long","doc":"how often something was put into the cart"},{"name":"orders","type":"long","doc":"purchases in it"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"},{"name":"converted","type":"boolean","doc":"at least one order"}]},
+  'silver.sessions': {"type":"record","name":"Sessions","namespace":"silver","doc":"A visit that is over: what a user, or an anonymous visitor, did until nothing came for 30 minutes; key = visitor|startedAt.","fields":[{"name":"visitor","type":"string","doc":"'user:<user id>' or 'anonymous:<anonymous id>'"},{"name":"userId","type":["null","long"],"doc":"null for an anonymous visitor","default":null},{"name":"startedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the first event"},{"name":"endedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the last event"},{"name":"entryChannel","type":"string","doc":"of the first view or change of a cart, normalised: direct, search, social, email, ads, referral, other; 'unknown' where there are only purchases"},{"name":"views","type":"long","doc":"of pages"},{"name":"cartAdds","type":"long","doc":"how often something was put into the cart"},{"name":"orders","type":"long","doc":"how many purchases"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"of all purchases, in the currency of the shop"},{"name":"converted","type":"boolean","doc":"at least one order"}]},
   'silver.users': {"type":"record","name":"Users","namespace":"silver","doc":"A user as of now; key = user id as text.","fields":[{"name":"userId","type":"long","doc":"id in the shop"},{"name":"email","type":["null","string"],"doc":"lower case","default":null},{"name":"name","type":["null","string"],"doc":"trimmed; null for nothing","default":null},{"name":"country","type":["null","string"],"doc":"ISO 3166 alpha-2, upper case","default":null},{"name":"birthDate","type":["null",{"type":"int","logicalType":"date"}],"doc":"null when not given","default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the user came"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},
 };

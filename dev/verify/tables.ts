@@ -41,6 +41,12 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('gold.conversion_funnel', ['_key'], { rows: 'last', warehouse: true, of: 'silver.sessions' }),
   table('gold.daily_product_performance', ['_key'], { rows: 'last', warehouse: true }),
   table('gold.top_converting_items', ['_key'], { warehouse: true, of: 'items viewed and sold', lessMs: 5 * 60_000 }),
+  table('gold.order_trends', ['_key'], {
+    rows: 'last',
+    late: false,
+    warehouse: true,
+    of: 'silver.purchases_enriched',
+  }),
 ];
 
 function table(

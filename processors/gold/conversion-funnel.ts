@@ -12,13 +12,12 @@ import {
   windowedBy,
 } from '#topology';
 import type { GoldConversionFunnel, SilverSessions } from '#schemas';
-import { CHANNELS } from '../silver/channel.ts';
+import { ENTRY_CHANNELS } from '../silver/sessions.ts';
 import { topics } from '../topics.ts';
+import { isDay } from './is-day.ts';
 import { rateOf } from './rate.ts';
 import { SHOP_TIME_ZONE } from './time-zone.ts';
 import { windowName } from './window-name.ts';
-
-const HOUR = 3_600_000;
 
 /** Sessions by how far they went; each step counts those that took the one before too. `revenue` in cents. */
 type Funnel = Pick<GoldConversionFunnel, 'sessions' | 'viewed' | 'carted' | 'purchased' | 'orders' | 'revenue'>;
@@ -27,36 +26,37 @@ const NOBODY: Funnel = { sessions: 0, viewed: 0, carted: 0, purchased: 0, orders
 
 /** What gold.conversion_funnel promises. */
 export const conversionFunnelContract = contract(topics.gold.conversionFunnel, {
-  grain: "one row per calendar day in the shop's time zone and entry channel; updated while the day lasts",
+  grain: "one row per calendar day in the shop's time zone and entry channel; updated as sessions of the day end",
   key: 'windowStart|channel',
-  freshness: '45m',
+  freshness: '40m',
   since: 'event',
   checks: [
-    rule(
-      'the window is a calendar day',
-      ({ windowStart, windowEnd }) => windowEnd - windowStart >= 23 * HOUR && windowEnd - windowStart <= 25 * HOUR,
-    ),
-    oneOf('channel', [...CHANNELS, 'unknown']),
+    isDay(),
+    oneOf('channel', ENTRY_CHANNELS),
     atLeast('sessions', 1),
     rule(
-      'each step counts those of the one before',
-      (row) => row.sessions >= row.viewed && row.viewed >= row.carted && row.carted >= row.purchased,
+      'no step has more sessions than the one before',
+      ({ sessions, viewed, carted, purchased }) => sessions >= viewed && viewed >= carted && carted >= purchased,
     ),
-    rule('who purchased has ordered', (row) => row.orders >= row.purchased),
+    atLeast('purchased', 0),
+    atLeast('orders', 0),
     atLeast('revenue', 0n),
-    rule('conversionRate is purchased / viewed', (row) => row.conversionRate === rateOf(row.purchased, row.viewed)),
+    rule(
+      'conversionRate is purchased / viewed',
+      ({ conversionRate, purchased, viewed }) => conversionRate === rateOf(purchased, viewed),
+    ),
   ],
   example: {
     windowStart: Date.UTC(2026, 4, 16, 22),
     windowEnd: Date.UTC(2026, 4, 17, 22),
     channel: 'search',
-    sessions: 10,
-    viewed: 8,
+    sessions: 12,
+    viewed: 10,
     carted: 4,
     purchased: 2,
     orders: 3,
     revenue: 14_970n,
-    conversionRate: 2_500n,
+    conversionRate: 2_000n,
   },
 });
 

@@ -3,11 +3,10 @@ import { atLeast, calendarDay, checked, cogroup, contract, dedupe, keyBy, mapVal
 import type { GoldDailyProductPerformance } from '#schemas';
 import { isAdd } from '../silver/visit.ts';
 import { topics } from '../topics.ts';
+import { isDay } from './is-day.ts';
 import { addSale, NO_SALES, type Sales } from './sales.ts';
 import { SHOP_TIME_ZONE } from './time-zone.ts';
 import { windowName } from './window-name.ts';
-
-const HOUR = 3_600_000;
 
 /** What became of an item. */
 interface Performance extends Sales {
@@ -19,19 +18,16 @@ const NOTHING: Performance = { ...NO_SALES, views: 0, cartAdds: 0 };
 
 /** What gold.daily_product_performance promises. */
 export const dailyProductPerformanceContract = contract(topics.gold.dailyProductPerformance, {
-  grain: "one row per calendar day in the shop's time zone and item; updated while the day lasts",
+  grain:
+    "one row per calendar day in the shop's time zone and item of which anything is known; updated while the day lasts",
   key: 'windowStart|itemId',
   freshness: '3m',
   since: 'event',
   checks: [
-    rule(
-      'the window is a calendar day',
-      ({ windowStart, windowEnd }) => windowEnd - windowStart >= 23 * HOUR && windowEnd - windowStart <= 25 * HOUR,
-    ),
-    atLeast('itemId', 1),
+    isDay(),
     atLeast('views', 0),
     atLeast('cartAdds', 0),
-    rule('something happened', (row) => row.views + row.cartAdds + row.orders > 0),
+    atLeast('orders', 0),
     rule('units are not fewer than orders', (row) => row.units >= row.orders),
     atLeast('revenue', 0n),
   ],
@@ -39,8 +35,8 @@ export const dailyProductPerformanceContract = contract(topics.gold.dailyProduct
     windowStart: Date.UTC(2026, 4, 16, 22),
     windowEnd: Date.UTC(2026, 4, 17, 22),
     itemId: 3,
-    views: 12,
-    cartAdds: 4,
+    views: 120,
+    cartAdds: 9,
     orders: 3,
     units: 4,
     revenue: 14_970n,

@@ -9,3 +9,8 @@ export function roundHalfUp(a: bigint, b: bigint): bigint {
 export function rateOf(part: number, whole: number): bigint {
   return whole === 0 ? 0n : roundHalfUp(10_000n * BigInt(part), BigInt(whole));
 }
+
+/** (now - before) / before in ten-thousandths (a decimal of scale 4), rounded half up; null where there was nothing before. */
+export function changeOf(now: bigint, before: bigint): bigint | null {
+  return before === 0n ? null : roundHalfUp(10_000n * (now - before), before);
+}

@@ -19,11 +19,11 @@ import {
 import type { GoldTopConvertingItems, SilverPageviewsByItems } from '#schemas';
 import { FORM } from '../silver/clean.ts';
 import { topics } from '../topics.ts';
+import { isHours } from './is-day.ts';
 import { rateOf } from './rate.ts';
 import { windowName } from './window-name.ts';
 
 const KEPT = 10;
-const HOUR = 3_600_000;
 /** With fewer views a rate says nothing. */
 const MIN_VIEWS = 5;
 
@@ -38,12 +38,12 @@ const NONE: Interest = { views: 0, orders: 0, last: null };
 
 /** What gold.top_converting_items promises. */
 export const topConvertingItemsContract = contract(topics.gold.topConvertingItems, {
-  grain: 'one row per window of 24 hours, which begins every full hour, and place in its ranking; final',
+  grain: 'one row per window of 24 hours, which begins every full hour, and place in it; final',
   key: 'windowStart|rank',
-  freshness: '70m',
+  freshness: '10m',
   since: 'window end',
   checks: [
-    rule('the window is 24 hours', (row) => row.windowEnd - row.windowStart === 24 * HOUR),
+    rule('the window is 24 hours', (row) => isHours(row.windowEnd - row.windowStart, 24, 24)),
     between('rank', 1, KEPT),
     atLeast('itemId', 1),
     matches('category', FORM.lowerCase, 'in lower case'),
@@ -58,9 +58,9 @@ export const topConvertingItemsContract = contract(topics.gold.topConvertingItem
     itemId: 3,
     title: 'Quiet Lamp No. 3',
     category: 'home',
-    views: 8,
-    orders: 2,
-    conversionRate: 2_500n,
+    views: 120,
+    orders: 3,
+    conversionRate: 250n,
   },
 });
 

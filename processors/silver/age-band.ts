@@ -21,7 +21,7 @@ const BANDS = [
 const YOUNGEST = 'under-18';
 const UNKNOWN = 'unknown';
 
-/** All that there are. */
+/** What `ageBandAt` and `ageBandOf` give. */
 export const AGE_BANDS: readonly string[] = [...BANDS.map(([, band]) => band), YOUNGEST, UNKNOWN];
 
 /** The age band at an instant; 'unknown' without a birth date. */

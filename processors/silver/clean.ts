@@ -1,9 +1,10 @@
 /** What silver does with text that people typed. */
 
-/** What `text` and `emailAddress` leave, for contracts. */
+/** What the functions below leave, for contracts. */
 export const FORM = {
   country: /^[A-Z]{2}$/,
   countryOrUnknown: /^([A-Z]{2}|unknown)$/,
+  language: /^[a-z]{2}$/,
   lowerCase: /^[^\sA-Z]([^A-Z]*[^\sA-Z])?$/,
 } as const;
 
@@ -27,7 +28,7 @@ export function countryCode(value: string | null): string | null {
 /** ISO 639-1 in lower case; null for anything else. */
 export function languageCode(value: string): string | null {
   const code = value.trim().toLowerCase();
-  return /^[a-z]{2}$/.test(code) ? code : null;
+  return FORM.language.test(code) ? code : null;
 }
 
 /** Trimmed and in lower case; 'unknown' for nothing. */

@@ -4,21 +4,21 @@ import type { BronzeShopCustomerProfilesValue, SilverCustomerProfiles } from '#s
 import { topics } from '../topics.ts';
 import { AGE_BANDS, ageBandOf } from './age-band.ts';
 import { type Change, isChange, rowOf } from './change.ts';
-import { languageCode } from './clean.ts';
+import { FORM, languageCode } from './clean.ts';
 
 /** What silver.customer_profiles promises. */
 export const customerProfilesContract = contract(topics.silver.customerProfiles, {
-  grain: 'one row per user with a profile; a tombstone when it is deleted',
+  grain: 'one row per user who has a profile; a tombstone when it is deleted',
   key: 'userId',
   freshness: '3s',
   since: 'event',
-  checks: [atLeast('userId', 1), oneOf('ageBand', AGE_BANDS), matches('language', /^[a-z]{2}$/, 'a language code')],
+  checks: [atLeast('userId', 1), oneOf('ageBand', AGE_BANDS), matches('language', FORM.language, 'a language code')],
   example: {
     userId: 7,
     ageBand: '65+',
     marketingConsent: true,
     language: 'en',
-    newsletter: null,
+    newsletter: false,
     createdAt: Date.UTC(2026, 4, 1),
     updatedAt: Date.UTC(2026, 4, 17),
   },

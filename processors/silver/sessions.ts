@@ -7,7 +7,6 @@ import {
   dedupe,
   keyBy,
   mapValues,
-  matches,
   oneOf,
   rule,
   session,
@@ -19,31 +18,35 @@ import { topics } from '../topics.ts';
 import { CHANNELS } from './channel.ts';
 import { cartEvent, NOTHING_YET, pageview, purchase, together, visitorOf } from './visit.ts';
 
+/** Entry channels of sessions: that of one in which there are only purchases is not known. */
+export const ENTRY_CHANNELS: readonly string[] = [...CHANNELS, 'unknown'];
+
 /** What silver.sessions promises. */
 export const sessionsContract = contract(topics.silver.sessions, {
-  grain: 'one row per visit that is over: nothing came from the visitor for 30 minutes; final',
+  grain: 'one row per visit of a user or an anonymous visitor, when 30 minutes have passed without an event; final',
   key: 'visitor|startedAt',
-  freshness: '45m',
-  since: 'event',
+  freshness: '40m',
+  since: 'window end',
   checks: [
-    matches('visitor', /^(user:\d+|anonymous:.+)$/s, 'a user or an anonymous visitor'),
-    rule('userId is that of the visitor', (row) => row.visitor.startsWith('user:') === (row.userId !== null)),
+    rule('the visitor is the user, or nobody knows them', ({ visitor, userId }) =>
+      userId === null ? visitor.startsWith('anonymous:') : visitor === `user:${userId}`,
+    ),
     rule('it does not end before it starts', (row) => row.endedAt >= row.startedAt),
-    oneOf('entryChannel', [...CHANNELS, 'unknown']),
+    oneOf('entryChannel', ENTRY_CHANNELS),
     atLeast('views', 0),
     atLeast('cartAdds', 0),
     atLeast('orders', 0),
     atLeast('revenue', 0n),
-    rule('converted means at least one order', (row) => row.converted === row.orders > 0),
+    rule('converted tells whether there are orders', (row) => row.converted === row.orders > 0),
   ],
   example: {
     visitor: 'user:7',
     userId: 7,
     startedAt: Date.UTC(2026, 4, 17, 10),
-    endedAt: Date.UTC(2026, 4, 17, 10, 20),
+    endedAt: Date.UTC(2026, 4, 17, 10, 25),
     entryChannel: 'search',
-    views: 5,
-    cartAdds: 1,
+    views: 12,
+    cartAdds: 2,
     orders: 1,
     revenue: 9_980n,
     converted: true,

@@ -61,4 +61,19 @@ export const BROKEN_VISITS: Record<string, { file: string; from: string; to: str
     from: 'last(title ORDER BY',
     to: 'first(title ORDER BY',
   },
+  'the period before is that of any category': {
+    file: 'gold.order_trends',
+    from: ' AND p.category = t.category',
+    to: " AND p.category = 'books'",
+  },
+  'weeks begin on Sunday': {
+    file: 'gold.order_trends',
+    from: 'date_trunc(period, berlin(_ts)))',
+    to: 'date_trunc(period, berlin(_ts) + INTERVAL 1 DAY) - INTERVAL 1 DAY)',
+  },
+  'changes are cut off': {
+    file: 'gold.order_trends',
+    from: '(20000 * t.revenue + p.revenue) // (2 * p.revenue)',
+    to: '10000 * t.revenue // p.revenue',
+  },
 };

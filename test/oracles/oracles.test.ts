@@ -139,6 +139,7 @@ const LATE_WITH: Record<string, string> = {
   'silver.sessions': 'silver.sessions.late',
   'gold.conversion_funnel': 'silver.sessions.late',
   'gold.top_converting_items': 'silver.pageviews_by_items.late',
+  'gold.order_trends': 'silver.purchases_enriched.late',
   'gold.daily_product_performance': 'gold.daily_product_performance.late',
   'gold.sales_perf_24h': 'silver.purchases_enriched.late',
   'gold.pageviews_by_channel': 'silver.pageviews_by_items.late',

@@ -110,3 +110,40 @@ export function topSelling<T extends Sold>(
   }
   return { rows, late };
 }
+
+/** gold.order_trends: a day or a week in Berlin of a category, beside the one before. */
+export function trendsOf(purchases: readonly Sold[]): OutputRow[] {
+  const weekOf = (t: number): { start: number; end: number } => {
+    let first = spans['day']!(t);
+    while (new Date(first.start + 12 * HOUR).getUTCDay() !== 1) first = spans['day']!(first.start - 1);
+    let last = first;
+    for (let days = 1; days < 7; days++) last = spans['day']!(last.end);
+    return { start: first.start, end: last.end };
+  };
+  const sumOf = (rows: readonly Sold[], of: (row: Sold) => bigint): bigint =>
+    rows.reduce((sum, row) => sum + of(row), 0n);
+  return [['day', spans['day']!] as const, ['week', weekOf] as const].flatMap(([period, spanOf]) => {
+    const cells = Map.groupBy(purchases, (row) => `${spanOf(row._ts).start} ${row['category'] as string}`);
+    return [...cells.values()].map((rows) => {
+      const [{ start, end }, category] = [spanOf(rows[0]!._ts), rows[0]!['category'] as string];
+      const before = cells.get(`${spanOf(start - 1).start} ${category}`) ?? [];
+      const [revenue, past] = [sumOf(rows, (row) => row.revenue), sumOf(before, (row) => row.revenue)];
+      return {
+        _key: `${new Date(start).toISOString()}|${period}|${category}`,
+        _ts: 0,
+        _ow: 0,
+        windowStart: start,
+        windowEnd: end,
+        period,
+        category,
+        orders: rows.length,
+        units: sumOf(rows, (row) => BigInt(row.quantity)),
+        revenue,
+        previousOrders: before.length,
+        previousUnits: sumOf(before, (row) => BigInt(row.quantity)),
+        previousRevenue: past,
+        revenueChange: past === 0n ? null : Math.floor((Number(revenue - past) / Number(past)) * 10_000 + 0.5),
+      };
+    });
+  });
+}

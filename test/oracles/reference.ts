@@ -4,7 +4,7 @@
  */
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
 import { enrichedLogins, strangeLogins } from './reference-logins.ts';
-import { soldIn, topSelling, WINDOW_GRACE } from './reference-sold.ts';
+import { soldIn, topSelling, trendsOf, WINDOW_GRACE } from './reference-sold.ts';
 import { dailyPerformance, eventsOf, topConverting } from './reference-products.ts';
 import { windowed } from './reference-windows.ts';
 import { ageBand, channelOf } from './reference-words.ts';
@@ -331,6 +331,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.conversion_funnel': funnelOf(sessions.rows),
       'gold.daily_product_performance': daily.rows,
       'gold.top_converting_items': converting.rows,
+      'gold.order_trends': trendsOf(purchases),
       'gold.monthly_purchase_summary': monthly.windows.map(({ start, end, rows: [first], sums }) => ({
         ...bounds({ start, end }),
         _key: `${new Date(start).toISOString()}|${String(first?.userId)}|${String(first?.category)}`,

@@ -47,4 +47,12 @@ export const restsOnVisits = (rowsOf: RowsOf, lastOf: LastOf): RestsOn => ({
     );
     return { record, value: { value: { ...(record.value as object), itemId: 77 } } };
   },
+  'gold.order_trends': () => {
+    const record = lastOf('bronze.shop.purchases', (value) => {
+      const { id } = value['after'] as { id: number };
+      return rowsOf('silver.purchases_enriched').some((row) => row['purchaseId'] === id);
+    });
+    const value = record.value as { after: object };
+    return { record, value: { value: { ...value, after: { ...value.after, quantity: 77 } } } };
+  },
 });

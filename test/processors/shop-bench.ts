@@ -4,6 +4,7 @@ import type {
   BronzeAppPageviews,
   BronzeShopCustomerProfiles,
   BronzeShopCustomerProfilesValue,
+  BronzeShopItems,
   BronzeShopPurchases,
 } from '#schemas';
 import type { Stage } from '#topology';
@@ -17,6 +18,7 @@ type Row = Readonly<Record<string, unknown>>;
 
 const SOURCE = { ts_ms: 0, snapshot: null, db: 'shop', table: null, gtid: null, file: 'b', pos: 4, row: 0 };
 const { bronze } = topics;
+const ALL = [...Object.values(bronze.shop), ...Object.values(bronze.app)].map(({ name }) => name);
 
 export const at = (iso: string): number => Date.parse(iso);
 
@@ -78,6 +80,22 @@ export class ShopBench {
     return id;
   }
 
+  /** A snapshot shows a purchase of user 1 from long ago: in time as long as nothing else has moved the clock of its partition. */
+  async snapshotOfPurchase(timestamp: number, id: number): Promise<void> {
+    const times = { created_at: timestamp, updated_at: timestamp };
+    const after = { id, user_id: 1, item_id: 1, quantity: 1, unit_price: 1_000n, ...times };
+    const value: BronzeShopPurchases = { before: null, after, op: 'r', ts_ms: timestamp, source: SOURCE };
+    await this.driver.pipeInput(bronze.shop.purchases, { key: { id }, value, timestamp });
+  }
+
+  /** There is an item, of a category, since `timestamp`. */
+  async item(timestamp: number, id: number, category: string): Promise<void> {
+    const times = { created_at: timestamp, updated_at: timestamp };
+    const after = { id, title: `Item ${id}`, category, price: 1_000n, active: 1, ...times };
+    const value: BronzeShopItems = { before: null, after, op: 'c', ts_ms: timestamp, source: SOURCE };
+    await this.driver.pipeInput(bronze.shop.items, { key: { id }, value, timestamp });
+  }
+
   #appEvent(timestamp: number) {
     const eventId = `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, '0')}`;
     return {
@@ -95,12 +113,9 @@ export class ShopBench {
     await this.driver.pipeInput(bronze.shop.customerProfiles, { key: { user_id }, value: null, timestamp });
   }
 
-  /** Everything before `timestamp` has been told by everybody; processes all. */
-  async settle(timestamp?: number): Promise<void> {
-    if (timestamp !== undefined) {
-      for (const topic of [...Object.values(bronze.shop), ...Object.values(bronze.app)])
-        this.driver.completeUpTo(topicOf(topic.name), timestamp);
-    }
+  /** Everything before `timestamp` has been told in these topics, by default in all; processes what is there. */
+  async settle(timestamp?: number, told: readonly string[] = ALL): Promise<void> {
+    if (timestamp !== undefined) for (const name of told) this.driver.completeUpTo(topicOf(name), timestamp);
     await this.driver.run();
   }
 
