@@ -2,6 +2,7 @@
 import type { Stage } from '#topology';
 import { loginAnomalies } from './gold/login-anomalies.ts';
 import { conversionFunnel } from './gold/conversion-funnel.ts';
+import { customerBehaviour } from './gold/customer-behaviour.ts';
 import { dailyProductPerformance } from './gold/daily-product-performance.ts';
 import { orderTrends } from './gold/order-trends.ts';
 import { topConvertingItems } from './gold/top-converting-items.ts';
@@ -39,4 +40,5 @@ export const shopStages: readonly Stage[] = [
   dailyProductPerformance,
   topConvertingItems,
   orderTrends,
+  customerBehaviour,
 ];

@@ -97,6 +97,10 @@ export const topics = {
       cleanup: 'compact',
     }),
     orderTrends: topic('gold.order_trends', { value: schemas['gold.order_trends'], cleanup: 'compact' }),
+    customerBehaviour: topic('gold.customer_behaviour', {
+      value: schemas['gold.customer_behaviour'],
+      cleanup: 'compact',
+    }),
     conversionFunnel: topic('gold.conversion_funnel', { value: schemas['gold.conversion_funnel'], cleanup: 'compact' }),
     monthlyPurchaseSummary: topic('gold.monthly_purchase_summary', {
       value: schemas['gold.monthly_purchase_summary'],

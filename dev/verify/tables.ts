@@ -47,6 +47,7 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
     warehouse: true,
     of: 'silver.purchases_enriched',
   }),
+  table('gold.customer_behaviour', ['_key'], { rows: 'last', late: false, warehouse: true, of: 'silver.sessions' }),
 ];
 
 function table(

@@ -13,6 +13,7 @@ export const warehouseTopics = [
   topics.gold.monthlyPurchaseSummary,
   topics.gold.loginAnomalies,
   topics.gold.conversionFunnel,
+  topics.gold.customerBehaviour,
   topics.gold.orderTrends,
   topics.gold.topConvertingItems,
   topics.gold.dailyProductPerformance,

@@ -76,4 +76,14 @@ export const BROKEN_VISITS: Record<string, { file: string; from: string; to: str
     from: '(20000 * t.revenue + p.revenue) // (2 * p.revenue)',
     to: '10000 * t.revenue // p.revenue',
   },
+  'users are seen only when they buy': {
+    file: 'gold.customer_behaviour',
+    from: 'max(seen_at) AS "lastSeenAt"',
+    to: 'max(seen_at) FILTER (orders = 1) AS "lastSeenAt"',
+  },
+  'averages of users are cut off': {
+    file: 'gold.customer_behaviour',
+    from: '(2 * sum(revenue) + sum(orders)) // (2 * sum(orders))',
+    to: 'sum(revenue) // sum(orders)',
+  },
 };

@@ -106,6 +106,30 @@ export function funnelOf(sessions: readonly OutputRow[]): OutputRow[] {
   });
 }
 
+/** What each user did: all purchases, and the sessions that are over. */
+export function behaviourOf(purchases: readonly OutputRow[], sessions: readonly OutputRow[]): OutputRow[] {
+  const users = new Set([...purchases, ...sessions].map((row) => row['userId'] as number | null));
+  users.delete(null);
+  return [...users].map((userId) => {
+    const bought = purchases.filter((row) => row['userId'] === userId);
+    const visited = sessions.filter((row) => row['userId'] === userId);
+    const orderTimes = bought.map((row) => row._ts).toSorted((a, b) => a - b);
+    const revenue = bought.reduce((sum, row) => sum + Number(row['revenue']), 0);
+    return {
+      _key: String(userId),
+      _ts: 0,
+      _ow: 0,
+      userId,
+      lastOrderAt: orderTimes.at(-1) ?? null,
+      orders: bought.length,
+      revenue,
+      averageOrderValue: bought.length === 0 ? 0 : Math.floor(revenue / bought.length + 0.5),
+      sessions: visited.length,
+      lastSeenAt: Math.max(...orderTimes, ...visited.map((row) => row['endedAt'] as number)),
+    };
+  });
+}
+
 /** What a profile says, of anything that may be written there. */
 export function statedBy(row: Fields): Fields {
   const band = said(row['age_band']);

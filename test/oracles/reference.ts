@@ -8,7 +8,7 @@ import { soldIn, topSelling, trendsOf, WINDOW_GRACE } from './reference-sold.ts'
 import { dailyPerformance, eventsOf, topConverting } from './reference-products.ts';
 import { windowed } from './reference-windows.ts';
 import { ageBand, channelOf } from './reference-words.ts';
-import { funnelOf, sessionsOf, statedBy } from './reference-visits.ts';
+import { behaviourOf, funnelOf, sessionsOf, statedBy } from './reference-visits.ts';
 import { HOUR, MINUTE, SECOND } from './synthetic.ts';
 
 type Fields = Record<string, unknown>;
@@ -332,6 +332,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.daily_product_performance': daily.rows,
       'gold.top_converting_items': converting.rows,
       'gold.order_trends': trendsOf(purchases),
+      'gold.customer_behaviour': behaviourOf(purchases, sessions.rows),
       'gold.monthly_purchase_summary': monthly.windows.map(({ start, end, rows: [first], sums }) => ({
         ...bounds({ start, end }),
         _key: `${new Date(start).toISOString()}|${String(first?.userId)}|${String(first?.category)}`,

@@ -47,12 +47,16 @@ export const restsOnVisits = (rowsOf: RowsOf, lastOf: LastOf): RestsOn => ({
     );
     return { record, value: { value: { ...(record.value as object), itemId: 77 } } };
   },
-  'gold.order_trends': () => {
-    const record = lastOf('bronze.shop.purchases', (value) => {
-      const { id } = value['after'] as { id: number };
-      return rowsOf('silver.purchases_enriched').some((row) => row['purchaseId'] === id);
-    });
-    const value = record.value as { after: object };
-    return { record, value: { value: { ...value, after: { ...value.after, quantity: 77 } } } };
-  },
+  'gold.order_trends': () => another(lastOf, rowsOf),
+  'gold.customer_behaviour': () => another(lastOf, rowsOf),
 });
+
+/** A purchase of another quantity. */
+function another(lastOf: LastOf, rowsOf: RowsOf): { record: Timed; value: Partial<BronzeRecord> } {
+  const record = lastOf('bronze.shop.purchases', (value) => {
+    const { id } = value['after'] as { id: number };
+    return rowsOf('silver.purchases_enriched').some((row) => row['purchaseId'] === id);
+  });
+  const value = record.value as { after: object };
+  return { record, value: { value: { ...value, after: { ...value.after, quantity: 77 } } } };
+}
