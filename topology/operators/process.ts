@@ -26,15 +26,17 @@ export interface UserProcessor<K, V> {
 }
 
 /**
- * `name` names the operator, and the store of its clock; `stores`: what user code keeps
- * (keyValueStore, windowStore, sessionStore). `eventTimeEvery` calls onEventTime() at each multiple of it since
- * the epoch, `wallClockEvery` calls onWallClock().
+ * `name` names the operator, and the store of its clock; `stores`: what user code keeps (keyValueStore, windowStore, sessionStore). `eventTimeEvery` calls
+ * onEventTime() at each multiple of it since the epoch, `wallClockEvery` calls onWallClock(). `remembers`: how old, by event time, what is in the stores may
+ * be when it still decides anything; a replay from the middle compares only what is younger than its start by so much, and nothing where there are stores
+ * and it is not given.
  */
 export interface ProcessOptions<S> {
   readonly name: string;
   readonly stores?: S;
   readonly eventTimeEvery?: Duration;
   readonly wallClockEvery?: Duration;
+  readonly remembers?: Duration;
 }
 
 /**
@@ -48,7 +50,7 @@ export function process<K, V, K2, V2, S extends object = object>(
   options: ProcessOptions<S>,
   create: (context: ProcessContext<K2, V2, S>) => UserProcessor<K, V>,
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, V2>> {
-  const { name, eventTimeEvery, wallClockEvery } = options;
+  const { name, eventTimeEvery, wallClockEvery, remembers } = options;
   const handles = handlesOf(options.stores);
   const every = { event: intervalOf(eventTimeEvery, name), wall: intervalOf(wallClockEvery, name) };
   const punctuation = [
@@ -60,6 +62,7 @@ export function process<K, V, K2, V2, S extends object = object>(
     keyed: true,
     inLogOrder: true,
     changesKey: true,
+    ...(handles.length > 0 ? { reachMs: remembers === undefined ? Infinity : parseDuration(remembers) } : {}),
     ...(punctuation.length > 0 ? { detail: punctuation.join(', ') } : {}),
     ...(wallClockEvery === undefined ? {} : { nondeterministic: 'wall-clock punctuation' }),
     store: { name, kind: 'key-value' },

@@ -37,6 +37,23 @@ const values = async (driver: TopologyTestDriver): Promise<unknown[]> =>
   (await driver.output(out)).map(({ key, value, timestamp }) => `${String(key)} ${String(value)} @${timestamp}`);
 
 describe('process', () => {
+  test('says how far back its stores decide: all the way, unless it is told', () => {
+    const reachOf = (options: object): number | undefined => {
+      const made = stage('reach', (s) => {
+        s.stream(input)
+          .pipe(
+            process<string, number, string, number>({ name: 'p', ...options }, () => ({ process: () => undefined })),
+          )
+          .to(out);
+      });
+      return made.graph.nodes.find(({ spec }) => spec.kind === 'process')?.spec.reachMs;
+    };
+    const stores = { seen: keyValueStore<string, number>('seen') };
+    assert.equal(reachOf({}), undefined);
+    assert.equal(reachOf({ stores }), Infinity);
+    assert.equal(reachOf({ stores, remembers: '2h' }), 7_200_000);
+  });
+
   test('event-time punctuation fires at every multiple, before the record that is beyond it', async () => {
     const driver = await TopologyTestDriver.create({ stages: [counting()], serdes: jsonSerdes });
     for (const [value, timestamp] of [
