@@ -26,7 +26,9 @@ export function shopDataPage(): string {
       ...Object.values(bronze.shop).map(
         ({ name }) => [name, [`MySQL table \`${lastPart(name)}\`, by its binlog`]] as const,
       ),
-      ...Object.values(bronze.app).map(({ name }) => [name, ['the collector (`POST /v1/events`)']] as const),
+      ...[...Object.values(bronze.app), ...Object.values(bronze.ops)].map(
+        ({ name }) => [name, ['the collector (`POST /v1/events`)']] as const,
+      ),
       ...sourcesOf(shop),
     ]),
     readers: { warehouse: names(warehouseTopics), posthog: names(postHogTopics) },

@@ -5,6 +5,7 @@ import { conversionFunnel } from './gold/conversion-funnel.ts';
 import { customerBehaviour } from './gold/customer-behaviour.ts';
 import { dailyProductPerformance } from './gold/daily-product-performance.ts';
 import { orderTrends } from './gold/order-trends.ts';
+import { systemLoad5m } from './gold/system-load-5m.ts';
 import { topConvertingItems } from './gold/top-converting-items.ts';
 import { monthlyPurchaseSummary } from './gold/monthly-purchase-summary.ts';
 import { pageviewsByChannel } from './gold/pageviews-by-channel.ts';
@@ -41,4 +42,5 @@ export const shopStages: readonly Stage[] = [
   topConvertingItems,
   orderTrends,
   customerBehaviour,
+  systemLoad5m,
 ];

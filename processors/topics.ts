@@ -25,7 +25,7 @@ function tableChanges<K, V extends ChangeEnvelope>(name: string, key: Schema<K>,
   });
 }
 
-/** Events of the app, from phones whose uploads lag: key = event id. */
+/** Events that come through the collector, from phones whose uploads lag: key = event id. */
 function appEvents<V extends AppEvent>(name: string, value: Schema<V>): Topic<string, V> {
   return originTopic(name, {
     value,
@@ -56,6 +56,9 @@ export const topics = {
       cartEvents: appEvents('bronze.app.cart_events', schemas['bronze.app.cart_events']),
       logins: appEvents('bronze.app.logins', schemas['bronze.app.logins']),
       registrations: appEvents('bronze.app.registrations', schemas['bronze.app.registrations']),
+    },
+    ops: {
+      systemLoad: appEvents('bronze.ops.system_load', schemas['bronze.ops.system_load']),
     },
   },
   silver: {
@@ -106,6 +109,7 @@ export const topics = {
       value: schemas['gold.monthly_purchase_summary'],
       cleanup: 'compact',
     }),
+    systemLoad5m: topic('gold.system_load_5m', { value: schemas['gold.system_load_5m'], cleanup: 'compact' }),
     loginAnomalies: topic('gold.login_anomalies', { value: schemas['gold.login_anomalies'], cleanup: 'compact' }),
   },
 } as const;

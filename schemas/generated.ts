@@ -75,6 +75,21 @@ export interface BronzeAppRegistrations {
   readonly channel: string | null;
 }
 
+/** How busy a host is at an instant. */
+export interface BronzeOpsSystemLoad {
+  readonly eventId: string;
+  /** event time: when it was measured; ms since the epoch */
+  readonly occurredAt: number;
+  /** when the collector received it; ms since the epoch */
+  readonly receivedAt: number;
+  /** as the host calls itself */
+  readonly host: string;
+  /** of all its processors' time, 0 to 1000 */
+  readonly cpuPermille: number;
+  /** of all its memory, 0 to 1000 */
+  readonly memoryPermille: number;
+}
+
 export interface BronzeShopCustomerProfilesValue {
   readonly user_id: number;
   readonly age_band: string | null;
@@ -414,6 +429,30 @@ export interface GoldSalesPerf24h {
   readonly averageOrderValue: bigint;
 }
 
+/** How busy a host was in five minutes; averages rounded, halves up; p95: the least value that 95 of 100 samples do not exceed. */
+export interface GoldSystemLoad5m {
+  /** inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  /** in lower case */
+  readonly host: string;
+  /** number of measurements */
+  readonly samples: number;
+  /** of all its processors' time, permille */
+  readonly cpuAverage: number;
+  /** permille, exact */
+  readonly cpuP95: number;
+  /** permille */
+  readonly cpuMax: number;
+  /** of all its memory, permille */
+  readonly memoryAverage: number;
+  /** permille, exact */
+  readonly memoryP95: number;
+  /** permille */
+  readonly memoryMax: number;
+}
+
 /** The ten items that were bought most often for each time they were viewed, in the 24 hours before windowEnd, every hour. */
 export interface GoldTopConvertingItems {
   /** inclusive; ms since the epoch */
@@ -618,6 +657,7 @@ export interface SchemaTypes {
   readonly 'bronze.app.logins': BronzeAppLogins;
   readonly 'bronze.app.pageviews': BronzeAppPageviews;
   readonly 'bronze.app.registrations': BronzeAppRegistrations;
+  readonly 'bronze.ops.system_load': BronzeOpsSystemLoad;
   readonly 'bronze.shop.customer_profiles': BronzeShopCustomerProfiles;
   readonly 'bronze.shop.customer_profiles-key': BronzeShopCustomerProfilesKey;
   readonly 'bronze.shop.items': BronzeShopItems;
@@ -635,6 +675,7 @@ export interface SchemaTypes {
   readonly 'gold.pageviews_by_channel': GoldPageviewsByChannel;
   readonly 'gold.registrations_hourly': GoldRegistrationsHourly;
   readonly 'gold.sales_perf_24h': GoldSalesPerf24h;
+  readonly 'gold.system_load_5m': GoldSystemLoad5m;
   readonly 'gold.top_converting_items': GoldTopConvertingItems;
   readonly 'gold.top_selling_items': GoldTopSellingItems;
   readonly 'silver.customer_profiles': SilverCustomerProfiles;
@@ -652,6 +693,7 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'bronze.app.logins': {"type":"record","name":"Logins","namespace":"bronze.app","doc":"Somebody tried to log in.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"succeeded","type":"boolean"},{"name":"method","type":"string","doc":"'password', 'google' or 'apple', as the sender wrote it"},{"name":"country","type":["null","string"],"doc":"where from, as the sender wrote it","default":null},{"name":"device","type":["null","string"],"doc":"what with, as the sender wrote it","default":null},{"name":"latitude","type":["null","double"],"doc":"where from, degrees north, as the app's edge has located the sender","default":null},{"name":"longitude","type":["null","double"],"doc":"where from, degrees east","default":null}]},
   'bronze.app.pageviews': {"type":"record","name":"Pageviews","namespace":"bronze.app","doc":"A page was viewed.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"url","type":"string"},{"name":"itemId","type":["null","long"],"doc":"the item shown, null on other pages","default":null},{"name":"channel","type":["null","string"],"doc":"marketing channel as the sender wrote it","default":null},{"name":"referrer","type":["null","string"],"default":null}]},
   'bronze.app.registrations': {"type":"record","name":"Registrations","namespace":"bronze.app","doc":"A person registered.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"email","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"doc":"as the sender wrote it","default":null},{"name":"channel","type":["null","string"],"default":null}]},
+  'bronze.ops.system_load': {"type":"record","name":"SystemLoad","namespace":"bronze.ops","doc":"How busy a host is at an instant.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it was measured"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"host","type":"string","doc":"as the host calls itself"},{"name":"cpuPermille","type":"int","doc":"of all its processors' time, 0 to 1000"},{"name":"memoryPermille","type":"int","doc":"of all its memory, 0 to 1000"}]},
   'bronze.shop.customer_profiles': {"type":"record","name":"Envelope","namespace":"bronze.shop.customer_profiles","doc":"Debezium's change envelope of table shop.customer_profiles: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"user_id","type":"long"},{"name":"age_band","type":["null","string"],"default":null},{"name":"marketing_consent","type":"int","doc":"TINYINT(1): 0 or 1"},{"name":"preferences","type":["null","string"],"doc":"JSON","default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
   'bronze.shop.customer_profiles-key': {"type":"record","name":"Key","namespace":"bronze.shop.customer_profiles","fields":[{"name":"user_id","type":"long"}]},
   'bronze.shop.items': {"type":"record","name":"Envelope","namespace":"bronze.shop.items","doc":"Debezium's change envelope of table shop.items: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"id","type":"long"},{"name":"title","type":"string"},{"name":"category","type":["null","string"],"default":null},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}},{"name":"active","type":"int","doc":"TINYINT(1): 0 or 1"},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
@@ -669,6 +711,7 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"direct, search, social, email, ads, referral or other"},{"name":"views","type":"long","doc":"views of items, each event once"}]},
   'gold.registrations_hourly': {"type":"record","name":"RegistrationsHourly","namespace":"gold","doc":"Registrations per hour, every 15 minutes, per country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"country","type":"string","doc":"ISO 3166 alpha-2, upper case, or 'unknown'"},{"name":"registrations","type":"long","doc":"registrations, each event once"}]},
   'gold.sales_perf_24h': {"type":"record","name":"SalesPerf24h","namespace":"gold","doc":"Sales of the 24 hours before windowEnd, every hour, per category and country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"country","type":"string","doc":"of the buyers, ISO 3166 alpha-2, or 'unknown'"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"},{"name":"averageOrderValue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue / orders, rounded half up"}]},
+  'gold.system_load_5m': {"type":"record","name":"SystemLoad5m","namespace":"gold","doc":"How busy a host was in five minutes; averages rounded, halves up; p95: the least value that 95 of 100 samples do not exceed.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"host","type":"string","doc":"in lower case"},{"name":"samples","type":"long","doc":"number of measurements"},{"name":"cpuAverage","type":"int","doc":"of all its processors' time, permille"},{"name":"cpuP95","type":"int","doc":"permille, exact"},{"name":"cpuMax","type":"int","doc":"permille"},{"name":"memoryAverage","type":"int","doc":"of all its memory, permille"},{"name":"memoryP95","type":"int","doc":"permille, exact"},{"name":"memoryMax","type":"int","doc":"permille"}]},
   'gold.top_converting_items': {"type":"record","name":"TopConvertingItems","namespace":"gold","doc":"The ten items that were bought most often for each time they were viewed, in the 24 hours before windowEnd, every hour.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"rank","type":"int","doc":"from 1; ties by item id"},{"name":"itemId","type":"long","doc":"id of the item"},{"name":"title","type":["null","string"],"doc":"as of the last view of the window","default":null},{"name":"category","type":"string","doc":"as of the last view of the window"},{"name":"views","type":"long","doc":"at least 5"},{"name":"orders","type":"long","doc":"at least 1"},{"name":"conversionRate","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"orders / views, rounded half up; above 1 when an item is bought more often than viewed"}]},
   'gold.top_selling_items': {"type":"record","name":"TopSellingItems","namespace":"gold","doc":"The ten items that sold best in an hour or a day, by revenue and by units.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"period","type":"string","doc":"'hour', or 'day' in the shop's time zone"},{"name":"rankedBy","type":"string","doc":"'revenue' or 'units'; ties by item id"},{"name":"rank","type":"int","doc":"from 1"},{"name":"itemId","type":"long","doc":"the item in this place"},{"name":"title","type":["null","string"],"doc":"as of the last purchase of the window","default":null},{"name":"category","type":"string","doc":"as of the last purchase of the window"},{"name":"orders","type":"long","doc":"purchases of the item in the window"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
   'silver.customer_profiles': {"type":"record","name":"CustomerProfiles","namespace":"silver","doc":"What a customer told about themselves, as of now; key = user id as text.","fields":[{"name":"userId","type":"long","doc":"id of the user whose profile it is"},{"name":"ageBand","type":"string","doc":"'under-18', '18-24' ... '65+', 'unknown'"},{"name":"marketingConsent","type":"boolean","doc":"whether marketing may write to them"},{"name":"language","type":["null","string"],"doc":"ISO 639-1, lower case","default":null},{"name":"newsletter","type":["null","boolean"],"doc":"null where the customer has not said","default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the row was made in the shop's database"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the row was last changed in the shop's database"}]},

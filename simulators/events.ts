@@ -1,6 +1,13 @@
-/** App events: visitors view pages, fill carts, register and log in. A stated share is out of order, late, invalid or sent twice. */
-import type { BronzeAppCartEvents, BronzeAppLogins, BronzeAppPageviews, BronzeAppRegistrations } from '#schemas';
+/** App events: visitors view pages, fill carts, register and log in; hosts say how busy they are. A stated share is out of order, late, invalid or sent twice. */
+import type {
+  BronzeAppCartEvents,
+  BronzeAppLogins,
+  BronzeAppPageviews,
+  BronzeAppRegistrations,
+  BronzeOpsSystemLoad,
+} from '#schemas';
 import { COUNTRIES, ENTRIES, type Entry, MAIL_HOSTS, OTHER_PAGES } from './catalog.ts';
+import { HostSource } from './hosts.ts';
 import { type LoginAttempt, type LoginLabel, LoginSource } from './logins.ts';
 import type { Random } from './random.ts';
 import { popularItem, someUser, type User, type World } from './world.ts';
@@ -32,6 +39,7 @@ export const TOPICS = {
   cart: 'bronze.app.cart_events',
   registration: 'bronze.app.registrations',
   login: 'bronze.app.logins',
+  system_load: 'bronze.ops.system_load',
 } as const;
 
 type Sent<V> = Omit<V, 'receivedAt'>;
@@ -39,7 +47,8 @@ type Properties =
   | Sent<BronzeAppPageviews>
   | Sent<BronzeAppCartEvents>
   | Sent<BronzeAppRegistrations>
-  | Sent<BronzeAppLogins>;
+  | Sent<BronzeAppLogins>
+  | Sent<BronzeOpsSystemLoad>;
 
 interface Visitor {
   readonly user: User | undefined;
@@ -63,7 +72,7 @@ const MAX_DUPLICATE_DISTANCE = 20;
 const VISITORS = 50;
 const MAX_NEW_USERS = 100;
 /** Shares of the kinds; the rest are pageviews. */
-const KINDS = { registration: 0.05, cart: 0.1, login: 0.023 } as const;
+const KINDS = { registration: 0.05, cart: 0.1, login: 0.023, system_load: 0.03 } as const;
 /** Of the turns while somebody is in the middle of several attempts to log in: these are beyond the share. */
 const NEXT_ATTEMPT = 0.5;
 const ADDED = 0.75;
@@ -74,6 +83,7 @@ export class EventSource {
   readonly #random: Random;
   readonly #world: World;
   readonly #logins: LoginSource;
+  readonly #hosts: HostSource;
   readonly #visitors: Visitor[] = [];
   /** Users of whom no registration has been sent yet. */
   readonly #newUsers: User[] = [];
@@ -84,6 +94,7 @@ export class EventSource {
     this.#random = random;
     this.#world = world;
     this.#logins = new LoginSource(random, world);
+    this.#hosts = new HostSource(random);
   }
 
   /** A user has been made: the app will say so. */
@@ -145,6 +156,8 @@ export class EventSource {
         return this.#cart(eventId, occurredAt);
       case 'registration':
         return this.#registration(eventId, occurredAt);
+      case 'system_load':
+        return { eventId, occurredAt, ...this.#hosts.next() };
       default:
         return this.#pageview(eventId, occurredAt);
     }
@@ -236,7 +249,8 @@ export class EventSource {
 
 function kindOf(draw: number): keyof typeof TOPICS {
   let bound = 0;
-  for (const kind of ['registration', 'cart', 'login'] as const) if (draw < (bound += KINDS[kind])) return kind;
+  for (const kind of ['registration', 'cart', 'login', 'system_load'] as const)
+    if (draw < (bound += KINDS[kind])) return kind;
   return 'pageview';
 }
 
@@ -265,7 +279,8 @@ function spoil(
 ): { event: string; properties: object } {
   const { event, properties } = sent;
   if (reason === 'unknown-event') return { event: 'cart_opened', properties };
-  if (reason === 'wrong-type') return { event, properties: { ...properties, anonymousId: 42 } };
+  const somebody = 'host' in properties ? 'host' : 'anonymousId';
+  if (reason === 'wrong-type') return { event, properties: { ...properties, [somebody]: 42 } };
   if (reason === 'missing-field') {
     const { occurredAt: _gone, ...rest } = properties;
     return { event, properties: rest };

@@ -70,7 +70,7 @@ export async function run(args: string[]): Promise<number> {
 }
 
 function collectorOf(kafka: Kafka, logger: Logger, onFatal: (error: Error) => void): HttpCollector {
-  const { app } = topics.bronze;
+  const { app, ops } = topics.bronze;
   return createHttpCollector({
     kafka,
     serdes: createAvroSerdes({ registryUrl: required('SLUICE_REGISTRY') }),
@@ -79,6 +79,7 @@ function collectorOf(kafka: Kafka, logger: Logger, onFatal: (error: Error) => vo
       cart: app.cartEvents,
       registration: app.registrations,
       login: app.logins,
+      system_load: ops.systemLoad,
     },
     unknownEventsTopic: UNKNOWN_EVENTS,
     keys: (process.env['SLUICE_COLLECTOR_KEYS'] || 'dev').split(',').map((key) => key.trim()),

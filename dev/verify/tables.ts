@@ -37,6 +37,7 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('gold.top_selling_items', ['_key'], { warehouse: true, of: 'silver.purchases_enriched', lessMs: 5 * 60_000 }),
   table('gold.monthly_purchase_summary', ['_key'], { rows: 'last', warehouse: true, of: 'silver.purchases_enriched' }),
   table('silver.logins_enriched', ['eventId', '_ts']),
+  table('gold.system_load_5m', ['_key'], { rows: 'last', warehouse: true, of: 'bronze.ops.system_load' }),
   table('gold.login_anomalies', ['_key'], { warehouse: true, of: 'silver.logins_enriched', lessMs: 60_000 }),
   table('gold.conversion_funnel', ['_key'], { rows: 'last', warehouse: true, of: 'silver.sessions' }),
   table('gold.daily_product_performance', ['_key'], { rows: 'last', warehouse: true }),
@@ -69,14 +70,16 @@ export const BRONZE_TOPICS = [
   'bronze.app.cart_events',
   'bronze.app.registrations',
   'bronze.app.logins',
+  'bronze.ops.system_load',
 ] as const;
 
-/** The topics of app events, read by an oracle or not. */
+/** The topics that the collector writes, read by an oracle or not. */
 export const APP_TOPICS = [
   'bronze.app.pageviews',
   'bronze.app.cart_events',
   'bronze.app.registrations',
   'bronze.app.logins',
+  'bronze.ops.system_load',
 ] as const;
 
 /** An Avro record schema, as far as columns go. */

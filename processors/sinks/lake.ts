@@ -3,7 +3,11 @@ import { topics } from '../topics.ts';
 
 /** What the lake keeps: every record of every tier. */
 export const lakeTopics = {
-  bronze: [...Object.values(topics.bronze.shop), ...Object.values(topics.bronze.app)],
+  bronze: [
+    ...Object.values(topics.bronze.shop),
+    ...Object.values(topics.bronze.app),
+    ...Object.values(topics.bronze.ops),
+  ],
   silver: Object.values(topics.silver),
   gold: Object.values(topics.gold),
 } as const;

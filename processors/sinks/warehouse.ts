@@ -17,6 +17,7 @@ export const warehouseTopics = [
   topics.gold.orderTrends,
   topics.gold.topConvertingItems,
   topics.gold.dailyProductPerformance,
+  topics.gold.systemLoad5m,
 ] as const;
 
 /** The sink stage that carries them to a warehouse. */

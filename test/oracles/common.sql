@@ -25,7 +25,8 @@ FROM (VALUES
   ('bronze.app.pageviews', minute()),
   ('bronze.app.cart_events', minute()),
   ('bronze.app.registrations', minute()),
-  ('bronze.app.logins', minute())
+  ('bronze.app.logins', minute()),
+  ('bronze.ops.system_load', minute())
 ) AS t(topic, out_of_orderness);
 
 -- A record more than an hour ahead of the time it was received is a dead letter and moves no clock.
@@ -72,7 +73,7 @@ CREATE MACRO berlin_next(unit, ms) AS berlin_instant(date_trunc(unit, berlin(ms)
 CREATE TABLE app_event AS
 SELECT *, json_extract_string(value, '$.eventId') AS event_id, ow > ts + hour() AS beyond_horizon
 FROM clocked
-WHERE topic LIKE 'bronze.app.%' AND value IS NOT NULL;
+WHERE (topic LIKE 'bronze.app.%' OR topic LIKE 'bronze.ops.%') AND value IS NOT NULL;
 
 CREATE TABLE first_event AS
 WITH log AS (

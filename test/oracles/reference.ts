@@ -3,6 +3,7 @@
  * Written from the rules alone; shares no code with the SQL, the engine or the processors.
  */
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
+import { LOAD_WINDOW, loadOf } from './reference-load.ts';
 import { enrichedLogins, strangeLogins } from './reference-logins.ts';
 import { soldIn, topSelling, trendsOf, WINDOW_GRACE } from './reference-sold.ts';
 import { dailyPerformance, eventsOf, topConverting } from './reference-products.ts';
@@ -33,6 +34,7 @@ const OUT_OF_ORDERNESS: Record<string, number> = {
   'bronze.app.cart_events': MINUTE,
   'bronze.app.registrations': MINUTE,
   'bronze.app.logins': MINUTE,
+  'bronze.ops.system_load': MINUTE,
 };
 const GRACE = MINUTE;
 const tick = (m: number): number => (Number.isFinite(m) ? Math.floor(m / SECOND) * SECOND : m);
@@ -278,6 +280,17 @@ export function expectedOf(dump: BronzeDump): Expected {
     HOUR,
     15 * MINUTE,
   );
+  const onceMeasured = once(of('bronze.ops.system_load'));
+  const measured = windowed(
+    onceMeasured.kept.map((record) => ({
+      record,
+      ts: record.timestamp,
+      ow: record.ow,
+      group: (text(field(record, 'host')) ?? '').toLowerCase(),
+    })),
+    LOAD_WINDOW,
+    LOAD_WINDOW,
+  );
   const onceTried = once(of('bronze.app.logins').filter((record) => field(record, 'userId') !== null));
   const triedInTime = onceTried.kept.filter((record) => record.ow <= record.timestamp + GRACE);
   const tried = triedInTime.filter((record) => until('bronze.shop.users') > record.timestamp + GRACE);
@@ -341,6 +354,12 @@ export function expectedOf(dump: BronzeDump): Expected {
         ...sums,
       })),
       'silver.logins_enriched': logins,
+      'gold.system_load_5m': [...measured.windows].map(([id, window]) => ({
+        ...bounds(window),
+        _key: id,
+        host: window.group,
+        ...loadOf(window.rows.map(({ record }) => record)),
+      })),
       'gold.login_anomalies': strangeLogins(logins, loginsComplete),
     },
     late: {
@@ -357,6 +376,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.monthly_purchase_summary': monthly.late,
       'silver.logins_enriched': onceTried.late + onceTried.kept.length - triedInTime.length + userTable.late,
       'gold.login_anomalies': 0,
+      'gold.system_load_5m': onceMeasured.late + measured.late,
     },
   };
 }

@@ -1,4 +1,5 @@
 /** A small shop's bronze topics and pins by seed: out of order, late, far ahead, snapshots, deletes, gaps in the offsets, idle partitions. */
+import { systemLoad } from './synthetic-load.ts';
 import { logins } from './synthetic-logins.ts';
 import type { BronzeDump, BronzeRecord, LogEnd, PinRow } from '../../dev/verify/oracle-database.ts';
 
@@ -164,6 +165,7 @@ export function makeDump(seed: number): BronzeDump {
   log.write(logins(g, { appEvent, again }), until, silent());
   log.write(profiles(g), until, silent());
   log.write(cartEvents(g), until, silent());
+  log.write(systemLoad(g, { appEvent, again }), until, silent());
   return log;
 }
 

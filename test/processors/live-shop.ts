@@ -30,9 +30,11 @@ import { topicOf } from './shop-dump.ts';
 const DEADLINE_MS = 60_000;
 const FAST = { commitIntervalMs: 10, minCommitIntervalMs: 1, trimIntervalMs: 50 } as const;
 const logger = pino({ level: process.env['SLUICE_LOG'] ?? 'silent' });
-const bronze = [...Object.values(topics.bronze.shop), ...Object.values(topics.bronze.app)].map(({ name }) =>
-  topicOf(name),
-);
+const bronze = [
+  ...Object.values(topics.bronze.shop),
+  ...Object.values(topics.bronze.app),
+  ...Object.values(topics.bronze.ops),
+].map(({ name }) => topicOf(name));
 
 /** Waits for a condition; the message says what did not come. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {

@@ -24,10 +24,11 @@ const { bronze } = topics;
 
 /** The dump speaks of three partitions; the others of a topic say at once that nothing will ever come. */
 function pinsOf(dump: BronzeDump): Pin[] {
-  const silent = [...Object.values(bronze.shop), ...Object.values(bronze.app)].flatMap(({ name, partitions }) =>
-    Array.from({ length: partitions - PARTITIONS }, (_, i) => {
-      return { topic: name, partition: PARTITIONS + i, at: 0n, m: START + 1_000 * DAY };
-    }),
+  const silent = [...Object.values(bronze.shop), ...Object.values(bronze.app), ...Object.values(bronze.ops)].flatMap(
+    ({ name, partitions }) =>
+      Array.from({ length: partitions - PARTITIONS }, (_, i) => {
+        return { topic: name, partition: PARTITIONS + i, at: 0n, m: START + 1_000 * DAY };
+      }),
   );
   return [...dump.pins, ...silent];
 }

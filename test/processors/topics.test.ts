@@ -8,6 +8,7 @@ const { bronze, silver, gold } = topics;
 const all = [
   ...Object.values(bronze.shop),
   ...Object.values(bronze.app),
+  ...Object.values(bronze.ops),
   ...Object.values(silver),
   ...Object.values(gold),
 ];

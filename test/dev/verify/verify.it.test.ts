@@ -297,7 +297,7 @@ async function produce(client: KafkaClient, seed: number, serdes: ReturnType<typ
 function fitting(record: BronzeRecord): BronzeRecord {
   const value = record.value as Record<string, unknown> | null;
   if (value === null) return record;
-  if (!record.topic.startsWith('bronze.app.')) {
+  if (record.topic.startsWith('bronze.shop.')) {
     const source = {
       ts_ms: record.timestamp,
       snapshot: null,

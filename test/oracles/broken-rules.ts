@@ -1,5 +1,23 @@
-/** Rules about logins, each broken alone in the SQL: the text that is there, and what it becomes. */
-export const BROKEN_LOGINS: Record<string, { file: string; from: string; to: string }> = {
+/** Rules of hosts and logins, each broken alone in the SQL. */
+
+/** In the SQL of a file, `from` becomes `to`. */
+export interface BrokenRule {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export const BROKEN_RULES_OF_HOSTS_AND_LOGINS: Readonly<Record<string, BrokenRule>> = {
+  'the percentile lies between two samples': {
+    file: 'gold.system_load_5m',
+    from: 'quantile_disc(cpu, 0.95)',
+    to: 'CAST(quantile_cont(cpu, 0.95) AS INTEGER)',
+  },
+  'a host can be busier than full': {
+    file: 'gold.system_load_5m',
+    from: 'least(1000, greatest(0, CAST(',
+    to: 'abs(abs(CAST(',
+  },
   'a login knows itself': { file: 'gold.login_anomalies', from: 'nth BETWEEN 1 AND 20', to: 'nth BETWEEN 0 AND 20' },
   'five logins are known': { file: 'gold.login_anomalies', from: 'BETWEEN 1 AND 20', to: 'BETWEEN 1 AND 5' },
   'failures before the last login count too': {
