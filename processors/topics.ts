@@ -55,6 +55,7 @@ export const topics = {
       pageviews: appEvents('bronze.app.pageviews', schemas['bronze.app.pageviews']),
       cartEvents: appEvents('bronze.app.cart_events', schemas['bronze.app.cart_events']),
       logins: appEvents('bronze.app.logins', schemas['bronze.app.logins']),
+      purchaseEvents: appEvents('bronze.app.purchase_events', schemas['bronze.app.purchase_events']),
       registrations: appEvents('bronze.app.registrations', schemas['bronze.app.registrations']),
     },
     ops: {

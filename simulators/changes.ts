@@ -2,7 +2,7 @@
 import { CATEGORIES, COUNTRIES, FIRST_NAMES, LAST_NAMES } from './catalog.ts';
 import type { Random } from './random.ts';
 import { type Columns, dateTime, deleteOf, insertOf, itemRow, profileRow, purchaseRow, type Statement, type Table, updateOf, userRow } from './rows.ts'; // prettier-ignore
-import { MAX_PURCHASES, newItem, newProfile, newPurchase, newUser, popularItem, someUser, type User, type World } from './world.ts'; // prettier-ignore
+import { MAX_PURCHASES, newItem, newProfile, newPurchase, newUser, popularItem, type Purchase, someUser, type User, type World } from './world.ts'; // prettier-ignore
 
 export type ChangeKind = 'insert' | 'update' | 'delete';
 export type ChangeFlag = 'valid' | 'out-of-order';
@@ -52,10 +52,16 @@ const KINDS = [
 const TOTAL_WEIGHT = KINDS.reduce((sum, [, weight]) => sum + weight, 0);
 type Kind = (typeof KINDS)[number][0];
 
+/** Hears of each new user and of each purchase. */
+export interface Listener {
+  registered(user: User): void;
+  bought(purchase: Purchase): void;
+}
+
 export class ChangeSource {
   readonly #random: Random;
   readonly #world: World;
-  readonly #onUser: (user: User) => void;
+  readonly #heard: Listener;
   /** Rows beyond one of the transactions so far: as many turns are skipped. */
   #ahead = 0;
   #at = 0;
@@ -78,11 +84,10 @@ export class ChangeSource {
     'item-goes': () => this.#itemGoes(),
   };
 
-  /** `onUser` hears of each new user. */
-  constructor(random: Random, world: World, onUser: (user: User) => void) {
+  constructor(random: Random, world: World, heard: Listener) {
     this.#random = random;
     this.#world = world;
-    this.#onUser = onUser;
+    this.#heard = heard;
   }
 
   /** One row a turn on average; undefined in a turn that a larger transaction has used up. The numbers drawn do not depend on `base`. */
@@ -118,6 +123,7 @@ export class ChangeSource {
       const purchase = newPurchase(this.#random, this.#world, this.#at);
       if (purchase === undefined) return changes;
       this.#world.purchases.push(purchase);
+      this.#heard.bought(purchase);
       changes.push(this.#insert('purchases', purchase.id, purchaseRow(purchase)));
     }
     const { purchases } = this.#world;
@@ -144,7 +150,7 @@ export class ChangeSource {
     const user = newUser(this.#random, this.#world.next.user++, this.#at);
     user.profile = newProfile(this.#random, this.#at);
     this.#world.users.push(user);
-    this.#onUser(user);
+    this.#heard.registered(user);
     return [
       this.#insert('users', user.id, userRow(user)),
       this.#insert('customer_profiles', user.id, profileRow(user.id, user.profile)),

@@ -3,6 +3,7 @@ import type {
   BronzeAppCartEvents,
   BronzeAppLogins,
   BronzeAppPageviews,
+  BronzeAppPurchaseEvents,
   BronzeAppRegistrations,
   BronzeOpsSystemLoad,
 } from '#schemas';
@@ -10,7 +11,7 @@ import { COUNTRIES, ENTRIES, type Entry, MAIL_HOSTS, OTHER_PAGES } from './catal
 import { HostSource } from './hosts.ts';
 import { type LoginAttempt, type LoginLabel, LoginSource } from './logins.ts';
 import type { Random } from './random.ts';
-import { popularItem, someUser, type User, type World } from './world.ts';
+import { newPurchase, popularItem, type Purchase, someUser, type User, type World } from './world.ts';
 
 export type InvalidReason = 'wrong-type' | 'missing-field' | 'unknown-event' | 'too-far-ahead';
 export type EventFlag = 'valid' | 'late' | `invalid:${InvalidReason}` | 'duplicate' | 'out-of-order';
@@ -39,6 +40,7 @@ export const TOPICS = {
   cart: 'bronze.app.cart_events',
   registration: 'bronze.app.registrations',
   login: 'bronze.app.logins',
+  purchase: 'bronze.app.purchase_events',
   system_load: 'bronze.ops.system_load',
 } as const;
 
@@ -48,6 +50,7 @@ type Properties =
   | Sent<BronzeAppCartEvents>
   | Sent<BronzeAppRegistrations>
   | Sent<BronzeAppLogins>
+  | Sent<BronzeAppPurchaseEvents>
   | Sent<BronzeOpsSystemLoad>;
 
 interface Visitor {
@@ -71,8 +74,13 @@ const AHEAD_MS = [2 * 3_600_000, 48 * 3_600_000] as const;
 const MAX_DUPLICATE_DISTANCE = 20;
 const VISITORS = 50;
 const MAX_NEW_USERS = 100;
+const MAX_BOUGHT = 10;
+/** The app says it at once, or never: in quiet hours there are too few events for all. */
+const MAX_SILENCE_MS = 20 * 60_000;
+/** Of what the app says was bought: no database has heard of it. */
+const ONLY_APP = 0.2;
 /** Shares of the kinds; the rest are pageviews. */
-const KINDS = { registration: 0.05, cart: 0.1, login: 0.023, system_load: 0.03 } as const;
+const KINDS = { registration: 0.05, cart: 0.1, login: 0.023, system_load: 0.03, purchase: 0.02 } as const;
 /** Of the turns while somebody is in the middle of several attempts to log in: these are beyond the share. */
 const NEXT_ATTEMPT = 0.5;
 const ADDED = 0.75;
@@ -87,6 +95,8 @@ export class EventSource {
   readonly #visitors: Visitor[] = [];
   /** Users of whom no registration has been sent yet. */
   readonly #newUsers: User[] = [];
+  /** What was bought and the app has not said yet. */
+  readonly #bought: Purchase[] = [];
   /** Events to be sent again, with the number of events until then. */
   #again: { readonly event: SimEvent; wait: number }[] = [];
 
@@ -100,6 +110,11 @@ export class EventSource {
   /** A user has been made: the app will say so. */
   registered(user: User): void {
     if (this.#newUsers.length < MAX_NEW_USERS) this.#newUsers.push(user);
+  }
+
+  /** Something has been bought: of every fourth purchase the app says so too. */
+  bought(purchase: Purchase): void {
+    if (purchase.id % 4 === 0 && this.#bought.length < MAX_BOUGHT) this.#bought.push({ ...purchase });
   }
 
   /** The next event at the sender's time `base`; `wall` = now. The numbers drawn do not depend on the times. */
@@ -156,6 +171,8 @@ export class EventSource {
         return this.#cart(eventId, occurredAt);
       case 'registration':
         return this.#registration(eventId, occurredAt);
+      case 'purchase':
+        return this.#purchase(eventId, occurredAt);
       case 'system_load':
         return { eventId, occurredAt, ...this.#hosts.next() };
       default:
@@ -208,6 +225,19 @@ export class EventSource {
     };
   }
 
+  #purchase(eventId: string, occurredAt: number): Sent<BronzeAppPurchaseEvents> {
+    const random = this.#random;
+    const { anonymousId, sessionId } = this.#visitor();
+    while (this.#bought.length > 0 && occurredAt - (this.#bought[0]?.createdAt ?? 0) > MAX_SILENCE_MS)
+      this.#bought.shift();
+    const isOnlyApp = random.chance(ONLY_APP) || this.#bought.length === 0;
+    const purchase = isOnlyApp ? newPurchase(random, this.#world, occurredAt) : this.#bought.shift();
+    // The world is never without users and items (world.ts); the type does not know.
+    const { id = 0, userId = 1, itemId = 1, quantity = 1, unitPrice = 0 } = purchase ?? {};
+    const what = { purchaseId: id, userId, itemId, quantity, unitPriceCents: unitPrice };
+    return { eventId, anonymousId, sessionId, occurredAt, ...what };
+  }
+
   #registration(eventId: string, occurredAt: number): Properties {
     const random = this.#random;
     const visitor = this.#visitor();
@@ -249,7 +279,7 @@ export class EventSource {
 
 function kindOf(draw: number): keyof typeof TOPICS {
   let bound = 0;
-  for (const kind of ['registration', 'cart', 'login', 'system_load'] as const)
+  for (const kind of ['registration', 'cart', 'login', 'system_load', 'purchase'] as const)
     if (draw < (bound += KINDS[kind])) return kind;
   return 'pageview';
 }

@@ -21,7 +21,7 @@ export class Generator {
   constructor(seed: string, life: number, world: World) {
     this.#events = new EventSource(new Random(seed, life, 'events'), world);
     const changes = new Random(seed, life, 'changes');
-    this.#changes = new ChangeSource(changes, world, (user) => this.#events.registered(user));
+    this.#changes = new ChangeSource(changes, world, this.#events);
   }
 
   /** What happens in this turn at the sender's time `base`; undefined in a turn of changes that an earlier transaction has used up. */

@@ -79,6 +79,7 @@ function collectorOf(kafka: Kafka, logger: Logger, onFatal: (error: Error) => vo
       cart: app.cartEvents,
       registration: app.registrations,
       login: app.logins,
+      purchase: app.purchaseEvents,
       system_load: ops.systemLoad,
     },
     unknownEventsTopic: UNKNOWN_EVENTS,

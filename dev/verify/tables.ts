@@ -70,6 +70,7 @@ export const BRONZE_TOPICS = [
   'bronze.app.cart_events',
   'bronze.app.registrations',
   'bronze.app.logins',
+  'bronze.app.purchase_events',
   'bronze.ops.system_load',
 ] as const;
 
@@ -79,6 +80,7 @@ export const APP_TOPICS = [
   'bronze.app.cart_events',
   'bronze.app.registrations',
   'bronze.app.logins',
+  'bronze.app.purchase_events',
   'bronze.ops.system_load',
 ] as const;
 

@@ -1,18 +1,33 @@
 import { filter } from 'rxjs';
-import { asOfJoin, atLeast, checked, contract, keyBy, mapValues, matches, oneOf, rule, stage } from '#topology';
+import {
+  asOfJoin,
+  atLeast,
+  checked,
+  contract,
+  dedupe,
+  keyBy,
+  mapValues,
+  matches,
+  oneOf,
+  rule,
+  sorted,
+  stage,
+} from '#topology';
 import type { SilverPurchasesEnriched } from '#schemas';
 import { topics } from '../topics.ts';
 import { AGE_BANDS, ageBandAt } from './age-band.ts';
 import { rowOf } from './change.ts';
 import { FORM } from './clean.ts';
+import { purchaseOfEvent, purchaseOfRow } from './purchase.ts';
 
 const GRACE = { grace: '1m', tableGrace: '1m', join: 'left' } as const;
 
 /** What silver.purchases_enriched promises. */
 export const purchasesEnrichedContract = contract(topics.silver.purchasesEnriched, {
-  grain: 'one row per purchase, as it was made; later changes of the row in the shop do not count',
+  grain:
+    'one row per purchase, as it was made, whether the database, the app or both tell it; later changes do not count',
   key: 'purchaseId',
-  freshness: '90s',
+  freshness: '3m',
   since: 'event',
   checks: [
     atLeast('purchaseId', 1),
@@ -39,48 +54,48 @@ export const purchasesEnrichedContract = contract(topics.silver.purchasesEnriche
 });
 
 /**
- * silver.purchases_enriched: a purchase with its item and its user as they were at its event time. Purchases are facts: only their creation counts.
- * Key: purchase id.
+ * silver.purchases_enriched: a purchase with its item and its user as they were at its event time. It comes from the shop's database, from the app, or from
+ * both: the earlier of the two in event time counts, whichever comes first. Purchases are facts: only their creation counts. Key: purchase id.
  */
 export const purchasesEnriched = stage('silver.purchases_enriched', (s) => {
   const items = s.table(topics.silver.items, { store: 'purchases-items' });
   const users = s.table(topics.silver.users, { store: 'purchases-users' });
-  s.stream(topics.bronze.shop.purchases)
+  const rows = s.stream(topics.bronze.shop.purchases).pipe(
+    filter((r) => r.value !== null && (r.value.op === 'c' || r.value.op === 'r')),
+    keyBy((r) => String(rowOf(r.value).id), { name: 'purchases-by-id' }),
+    mapValues(purchaseOfRow),
+  );
+  const events = s.stream(topics.bronze.app.purchaseEvents).pipe(
+    filter((r) => r.value !== null),
+    keyBy((r) => String(r.value.purchaseId)),
+    mapValues(purchaseOfEvent),
+  );
+  rows
+    .merge(events)
     .pipe(
-      filter((r) => r.value !== null && (r.value.op === 'c' || r.value.op === 'r')),
-      keyBy((r) => String(rowOf(r.value).item_id), { name: 'purchases-by-item' }),
-      mapValues((change, _key, purchasedAt) => {
-        const { id, user_id, item_id, quantity, unit_price } = rowOf(change);
-        const revenue = BigInt(quantity) * unit_price;
-        return {
-          purchaseId: id,
-          userId: user_id,
-          itemId: item_id,
-          quantity,
-          unitPrice: unit_price,
-          revenue,
-          purchasedAt,
-        };
-      }),
+      sorted({ store: 'purchases-in-order', grace: '1m' }),
+      dedupe({ by: (r) => r.key, within: '1h', store: 'purchases-seen' }),
+      keyBy((r) => String(r.value.itemId), { name: 'purchases-by-item' }),
       asOfJoin(
         items,
         (purchase, item) => ({ ...purchase, title: item?.title ?? null, category: item?.category ?? 'unknown' }),
-        {
-          ...GRACE,
-          store: 'purchases-awaiting-items',
-        },
+        { ...GRACE, store: 'purchases-awaiting-items' },
       ),
       keyBy((r) => String(r.value.userId), { name: 'purchases-by-user' }),
       asOfJoin(
         users,
-        (purchase, user): SilverPurchasesEnriched => ({
-          ...purchase,
-          country: user?.country ?? 'unknown',
-          ageBand: ageBandAt(user?.birthDate, purchase.purchasedAt),
-        }),
+        (purchase, user) => ({ ...purchase, country: user?.country ?? 'unknown', birthDate: user?.birthDate }),
         { ...GRACE, store: 'purchases-awaiting-users' },
       ),
       keyBy((r) => String(r.value.purchaseId)),
+    )
+    .pipe(
+      mapValues(({ birthDate, ...purchase }, _key, purchasedAt): SilverPurchasesEnriched => ({
+        ...purchase,
+        revenue: BigInt(purchase.quantity) * purchase.unitPrice,
+        ageBand: ageBandAt(birthDate, purchasedAt),
+        purchasedAt,
+      })),
       checked(purchasesEnrichedContract),
     )
     .to(topics.silver.purchasesEnriched);

@@ -1,4 +1,4 @@
-/** Rules of hosts and logins, each broken alone in the SQL. */
+/** Rules of hosts, logins and purchases, each broken alone in the SQL. */
 
 /** In the SQL of a file, `from` becomes `to`. */
 export interface BrokenRule {
@@ -8,6 +8,18 @@ export interface BrokenRule {
 }
 
 export const BROKEN_RULES_OF_HOSTS_AND_LOGINS: Readonly<Record<string, BrokenRule>> = {
+  'purchases of both ways in count twice': {
+    file: 'silver.purchases_enriched',
+    from: '<= hour() THEN',
+    to: '< 0 THEN',
+  },
+  'purchases an hour apart are two': { file: 'silver.purchases_enriched', from: '<= hour() THEN', to: '< hour() THEN' },
+  'nonsense is bought too': { file: 'silver.purchases_enriched', from: ' AND count >= 1 AND cents >= 0', to: '' },
+  'purchases do not wait for the app': {
+    file: 'silver.purchases_enriched',
+    from: "least(watermark_of('bronze.shop.purchases'), watermark_of('bronze.app.purchase_events'))",
+    to: "watermark_of('bronze.shop.purchases')",
+  },
   'the percentile lies between two samples': {
     file: 'gold.system_load_5m',
     from: 'quantile_disc(cpu, 0.95)',

@@ -26,6 +26,7 @@ FROM (VALUES
   ('bronze.app.cart_events', minute()),
   ('bronze.app.registrations', minute()),
   ('bronze.app.logins', minute()),
+  ('bronze.app.purchase_events', minute()),
   ('bronze.ops.system_load', minute())
 ) AS t(topic, out_of_orderness);
 

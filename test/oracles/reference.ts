@@ -5,6 +5,7 @@
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
 import { LOAD_WINDOW, loadOf } from './reference-load.ts';
 import { enrichedLogins, strangeLogins } from './reference-logins.ts';
+import { boughtOnce } from './reference-purchases.ts';
 import { soldIn, topSelling, trendsOf, WINDOW_GRACE } from './reference-sold.ts';
 import { dailyPerformance, eventsOf, topConverting } from './reference-products.ts';
 import { windowed } from './reference-windows.ts';
@@ -34,6 +35,7 @@ const OUT_OF_ORDERNESS: Record<string, number> = {
   'bronze.app.cart_events': MINUTE,
   'bronze.app.registrations': MINUTE,
   'bronze.app.logins': MINUTE,
+  'bronze.app.purchase_events': MINUTE,
   'bronze.ops.system_load': MINUTE,
 };
 const GRACE = MINUTE;
@@ -165,16 +167,19 @@ export function expectedOf(dump: BronzeDump): Expected {
   const itemTable = versions(items);
   const userTable = versions(users);
 
-  const bought = of('bronze.shop.purchases').filter((record) => ['c', 'r'].includes(String(field(record, 'op'))));
-  const inTime = bought.filter((record) => record.ow <= record.timestamp + GRACE);
-  const pastItems = inTime.filter((record) => until('bronze.shop.items') > record.timestamp + GRACE);
+  const bought = boughtOnce(
+    of('bronze.shop.purchases'),
+    of('bronze.app.purchase_events'),
+    Math.min(until('bronze.shop.purchases'), until('bronze.app.purchase_events')),
+  );
+  const pastItems = bought.kept.filter((record) => until('bronze.shop.items') > record.timestamp + GRACE);
   const enriched = pastItems.filter((record) => until('bronze.shop.users') > record.timestamp + GRACE);
   const leastHeld = (all: readonly Timed[], gone: readonly Timed[]): number =>
     Math.min(Infinity, ...all.filter((record) => !gone.includes(record)).map((record) => record.ow));
-  const afterItems = tick(Math.min(until('bronze.shop.purchases'), leastHeld(inTime, pastItems)));
+  const afterItems = tick(Math.min(bought.complete, leastHeld(bought.kept, pastItems)));
   const salesComplete = tick(Math.min(afterItems, leastHeld(pastItems, enriched)));
   const purchases = enriched.map((record) => {
-    const row = after(record);
+    const { row } = record;
     const item = asOf(itemTable.table, row['item_id'], record.timestamp);
     const user = asOf(userTable.table, row['user_id'], record.timestamp);
     return {
@@ -363,7 +368,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.login_anomalies': strangeLogins(logins, loginsComplete),
     },
     late: {
-      'silver.purchases_enriched': bought.length - inTime.length + itemTable.late + userTable.late,
+      'silver.purchases_enriched': bought.late + itemTable.late + userTable.late,
       'silver.pageviews_by_items': onceViewed.late + viewed.length - viewsInTime.length + itemTable.late,
       'silver.sessions': onceSeen.late + onceInCart.late + sessions.late,
       'gold.sales_perf_24h': sales.late,

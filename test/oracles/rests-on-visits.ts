@@ -4,9 +4,10 @@ import type { OutputRow, Timed } from './reference.ts';
 
 type RestsOn = Record<string, () => { record: Timed; value: Partial<BronzeRecord> }>;
 type RowsOf = (table: string) => readonly OutputRow[];
-type LastOf = (topic: string, fits: (value: Record<string, unknown>, record: Timed) => boolean) => Timed;
+type Fits = (value: Record<string, unknown>, record: Timed) => boolean;
+type LastOf = (topic: string, fits: Fits) => Timed;
 
-export const restsOnVisits = (rowsOf: RowsOf, lastOf: LastOf): RestsOn => ({
+export const restsOnVisits = (rowsOf: RowsOf, lastOf: LastOf, isSale: Fits): RestsOn => ({
   'silver.sessions': () => {
     const record = lastOf(
       'bronze.app.cart_events',
@@ -47,16 +48,13 @@ export const restsOnVisits = (rowsOf: RowsOf, lastOf: LastOf): RestsOn => ({
     );
     return { record, value: { value: { ...(record.value as object), itemId: 77 } } };
   },
-  'gold.order_trends': () => another(lastOf, rowsOf),
-  'gold.customer_behaviour': () => another(lastOf, rowsOf),
+  'gold.order_trends': () => another(lastOf, isSale),
+  'gold.customer_behaviour': () => another(lastOf, isSale),
 });
 
 /** A purchase of another quantity. */
-function another(lastOf: LastOf, rowsOf: RowsOf): { record: Timed; value: Partial<BronzeRecord> } {
-  const record = lastOf('bronze.shop.purchases', (value) => {
-    const { id } = value['after'] as { id: number };
-    return rowsOf('silver.purchases_enriched').some((row) => row['purchaseId'] === id);
-  });
+function another(lastOf: LastOf, isSale: Fits): { record: Timed; value: Partial<BronzeRecord> } {
+  const record = lastOf('bronze.shop.purchases', isSale);
   const value = record.value as { after: object };
   return { record, value: { value: { ...value, after: { ...value.after, quantity: 77 } } } };
 }

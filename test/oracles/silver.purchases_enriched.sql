@@ -1,8 +1,8 @@
--- silver.purchases_enriched: purchases joined as of their event time with the item, then, repartitioned, with the user. Grace 60 s everywhere.
--- A purchase is late by its own ow; it is released once the table is complete beyond its time and the grace of the table.
-CREATE TABLE purchase AS
+-- silver.purchases_enriched: purchases from the database and from the app, each once, joined as of their event time with the item, then, repartitioned,
+-- with the user. Grace 60 s everywhere. A purchase is late by its own ow; from the table of those in time on its ow is its event time.
+CREATE TABLE purchase_record AS
 SELECT
-  partition, "offset", ts, ow,
+  topic, partition, "offset", ts,
   ow > ts + minute() AS is_late,
   json_extract_string(value, '$.after.id') AS id,
   json_extract_string(value, '$.after.user_id') AS user_id,
@@ -10,10 +10,41 @@ SELECT
   CAST(json_extract_string(value, '$.after.quantity') AS BIGINT) AS quantity,
   CAST(json_extract_string(value, '$.after.unit_price') AS BIGINT) AS unit_price
 FROM clocked
-WHERE topic = 'bronze.shop.purchases' AND op IN ('c', 'r') AND id IS NOT NULL;
+WHERE topic = 'bronze.shop.purchases' AND op IN ('c', 'r') AND id IS NOT NULL
+UNION ALL
+SELECT
+  topic, partition, "offset", ts,
+  ow > ts + minute(),
+  json_extract_string(value, '$.purchaseId'),
+  json_extract_string(value, '$.userId'),
+  json_extract_string(value, '$.itemId'),
+  CAST(json_extract_string(value, '$.quantity') AS BIGINT) AS count,
+  CAST(json_extract_string(value, '$.unitPriceCents') AS BIGINT) AS cents
+FROM clocked
+WHERE topic = 'bronze.app.purchase_events' AND value IS NOT NULL AND count >= 1 AND cents >= 0;
+
+-- In the order of event time, which is complete up to the watermark less 60 s, one stays when none that stayed lies at most an hour before it.
+INSERT INTO watermark
+SELECT 'purchases in order', least(watermark_of('bronze.shop.purchases'), watermark_of('bronze.app.purchase_events')) - minute();
+
+CREATE TABLE purchase AS
+WITH log AS (
+  SELECT id, list({'ts': ts, 'topic': topic, 'partition': partition, 'at': "offset"} ORDER BY ts, topic, partition, "offset") AS records
+  FROM purchase_record
+  WHERE NOT is_late AND ts < watermark_of('purchases in order')
+  GROUP BY id
+),
+kept AS (
+  SELECT unnest(list_reduce(list_transform(records, lambda each: [each]), lambda stayed, next:
+    CASE WHEN next[1].ts - stayed[-1].ts <= hour() THEN stayed ELSE list_concat(stayed, next) END)) AS one
+  FROM log
+)
+SELECT r.* EXCLUDE (is_late), ts AS ow
+FROM purchase_record r
+JOIN kept k ON r.topic = k.one.topic AND r.partition = k.one.partition AND r."offset" = k.one.at;
 
 CREATE TABLE late."silver.purchases_enriched" AS
-SELECT 'purchase' AS what, partition, "offset" FROM purchase WHERE is_late
+SELECT topic AS what, partition, "offset" FROM purchase_record WHERE is_late
 UNION ALL SELECT 'item', co_partition, co_offset FROM oracle."silver.items" WHERE _ow > _ts + minute()
 UNION ALL SELECT 'user', co_partition, co_offset FROM oracle."silver.users" WHERE _ow > _ts + minute();
 
@@ -21,12 +52,11 @@ CREATE TABLE purchase_with_item AS
 SELECT p.*, i."title" AS title, coalesce(i."category", 'unknown') AS category,
   watermark_of('bronze.shop.items') > p.ts + minute() AS released
 FROM purchase p
-ASOF LEFT JOIN item_version i ON p.item_id = i._key AND p.ts >= i._ts
-WHERE NOT p.is_late;
+ASOF LEFT JOIN item_version i ON p.item_id = i._key AND p.ts >= i._ts;
 
 -- Towards the second join the first promises no more than the least ow that it still holds.
 INSERT INTO watermark
-SELECT 'purchases by user', promised(least(watermark_of('bronze.shop.purchases'), coalesce(min(ow), watermark_of('bronze.shop.purchases'))))
+SELECT 'purchases by user', promised(least(watermark_of('purchases in order'), coalesce(min(ow), watermark_of('purchases in order'))))
 FROM purchase_with_item WHERE NOT released;
 
 CREATE TABLE purchase_with_user AS

@@ -1,4 +1,5 @@
 /** A small shop's bronze topics and pins by seed: out of order, late, far ahead, snapshots, deletes, gaps in the offsets, idle partitions. */
+import { purchaseEvents, type Sold } from './synthetic-purchases.ts';
 import { systemLoad } from './synthetic-load.ts';
 import { logins } from './synthetic-logins.ts';
 import type { BronzeDump, BronzeRecord, LogEnd, PinRow } from '../../dev/verify/oracle-database.ts';
@@ -154,17 +155,20 @@ export interface AppEvents {
 export function makeDump(seed: number): BronzeDump {
   const g = rng(seed);
   const log = new Log(g);
-  const until = START + 3 * DAY + g.pick([0, 5 * MINUTE, 5 * MINUTE - 1, 37 * MINUTE]);
+  // Purchases are complete a minute before: at the edge of five minutes after an hour, in whole ticks.
+  const until = START + 3 * DAY + g.pick([0, 6 * MINUTE, 6 * MINUTE + SECOND, 6 * MINUTE + SECOND, 37 * MINUTE]);
   const behind = (): number => until - (g.chance(0.25) ? g.int(1, 20) * HOUR : 0); // a table that stops early holds joins back
   const silent = (): boolean => g.chance(0.06); // a partition that nobody ever speaks for at the end
   log.write(users(g), behind(), silent());
   log.write(items(g), behind(), silent());
-  log.write(purchases(g), until, silent());
+  const bought: Sold[] = [];
+  log.write(purchases(g, bought), until, silent());
   log.write(pageviews(g), until, silent());
   log.write(registrations(g), until, silent());
   log.write(logins(g, { appEvent, again }), until, silent());
   log.write(profiles(g), until, silent());
   log.write(cartEvents(g), until, silent());
+  log.write(purchaseEvents(g, { appEvent, again }, bought), behind(), silent());
   log.write(systemLoad(g, { appEvent, again }), until, silent());
   return log;
 }
@@ -272,7 +276,7 @@ const profiles = (g: Rng): Stream =>
     'user_id',
   );
 
-function purchases(g: Rng): Stream {
+function purchases(g: Rng, bought: Sold[]): Stream {
   let last = 0;
   const row = (at: number): { id: number; [column: string]: unknown } => ({
     id: ++last,
@@ -295,6 +299,7 @@ function purchases(g: Rng): Stream {
     write: (at) => {
       const after = row(at);
       const op = g.chance(0.9) ? 'c' : 'u';
+      bought.push({ at, row: after });
       return { key: { id: after.id }, value: envelope(g, op, at, null, after) };
     },
   };
