@@ -41,6 +41,7 @@ export function historyPlan(from: number, end: number, left: HistoryTotals, rate
     pace: (wall) => (turn < turns ? FASTEST : live.pace(wall)),
     base: (wall) => (last = turn < turns ? at(turn++) : Math.max(last, live.base(wall))),
     ahead: (more) => (turn + more < turns ? at(turn + more) : Math.max(last, end)),
+    isFlashSale: () => false,
   };
 }
 

@@ -14,6 +14,8 @@ const EVENT_MS_PER_SECOND = HOUR / 2;
 export const AFTER_END_MS = HOUR / 2;
 /** Someone who was slow is not flooded: turns that are not made within a second are made later. */
 const MAX_BEHIND_MS = 1_000;
+/** A flash sale: so many times the live average. */
+export const FLASH_SALE_FACTOR = 50;
 const DAILY_SWING = 0.7;
 const BUSIEST_HOUR = 15;
 
@@ -26,6 +28,8 @@ export interface Plan {
   base(wall: number): number;
   /** The sender's time after so many more turns, as far as it is known now. */
   ahead(turns: number): number;
+  /** The next turn is one of a flash sale. */
+  isFlashSale(): boolean;
 }
 
 /** Event time as the wall clock; the pace follows the local day. */
@@ -36,6 +40,7 @@ export function livePlan(rate: number): Plan {
     pace: (wall) => LIVE_EVENTS_PER_SECOND * TURNS_PER_EVENT * rate * dailyFactor(wall),
     base: (wall) => (last = Math.max(last, wall)),
     ahead: () => last,
+    isFlashSale: () => false,
   };
 }
 
@@ -55,16 +60,67 @@ export function endOf(seconds: number, start: number): number {
   return start + seconds * EVENT_MS_PER_SECOND;
 }
 
-/** Event time from `from` to `end`, spread evenly over the turns. Turns beyond those stay at the end. */
-export function boundedPlan(from: number, end: number, turns: number): Plan {
+/** A time in which a bounded run has far more turns than else, ms of event time. */
+export interface FlashSale {
+  readonly from: number;
+  readonly end: number;
+}
+
+/** In the middle of a run from `start` to `end`, `seconds` of event time long; undefined for 0 seconds. */
+export function flashSaleOf(seconds: number, start: number, end: number): FlashSale | undefined {
+  const from = Math.floor((start + end) / 2);
+  return seconds === 0 ? undefined : { from, end: from + seconds * 1_000 };
+}
+
+/** Events that a flash sale of so many seconds has. */
+export function flashSaleEvents(seconds: number): number {
+  return seconds * LIVE_EVENTS_PER_SECOND * FLASH_SALE_FACTOR;
+}
+
+/**
+ * Event time from `from` to `end`, spread evenly over the turns, but for those of the flash sale, which come as fast as they are taken. Turns beyond those stay
+ * at the end.
+ */
+export function boundedPlan(from: number, end: number, turns: number, sale?: FlashSale): Plan {
   let turn = 0;
-  const at = (turn: number): number => Math.floor(from + ((end - from) * Math.min(turn, turns)) / Math.max(1, turns));
+  const pieces = piecesOf(from, end, turns, sale);
+  const at = (turn: number): number => {
+    const piece = pieces.find((each) => turn < each.first + each.turns);
+    if (piece === undefined) return end;
+    return Math.floor(piece.from + ((piece.end - piece.from) * (turn - piece.first)) / Math.max(1, piece.turns));
+  };
+  const isFlashSale = (): boolean => pieces.find((each) => turn < each.first + each.turns)?.isSale === true;
   return {
     tickMs: 20,
-    pace: () => EVENTS_PER_SECOND * TURNS_PER_EVENT,
+    pace: () => EVENTS_PER_SECOND * TURNS_PER_EVENT * (isFlashSale() ? FLASH_SALE_FACTOR : 1),
     base: () => at(turn++),
     ahead: (more) => at(turn + more),
+    isFlashSale,
   };
+}
+
+interface Piece {
+  readonly from: number;
+  readonly end: number;
+  /** Turn. */
+  readonly first: number;
+  readonly turns: number;
+  readonly isSale: boolean;
+}
+
+/** Before, in and after what is still to come of the sale. */
+function piecesOf(from: number, end: number, turns: number, sale: FlashSale | undefined): Piece[] {
+  if (sale === undefined || sale.end <= from) return [{ from, end, first: 0, turns, isSale: false }];
+  const begins = Math.max(from, sale.from);
+  const wanted = flashSaleEvents((sale.end - begins) / 1_000) * TURNS_PER_EVENT;
+  const inSale = Math.min(turns, Math.ceil(wanted));
+  const around = begins - from + (end - sale.end);
+  const before = Math.floor(((turns - inSale) * (begins - from)) / Math.max(1, around));
+  return [
+    { from, end: begins, first: 0, turns: before, isSale: false },
+    { from: begins, end: sale.end, first: before, turns: inSale, isSale: true },
+    { from: sale.end, end, first: before + inSale, turns: turns - before - inSale, isSale: false },
+  ];
 }
 
 /** Turns that `events` and `changes` take. */

@@ -7,7 +7,7 @@ import { CollectorClient } from './collector-client.ts';
 import { Generator } from './generator.ts';
 import { historyPlan, historyTotals } from './history.ts';
 import { Manifest } from './manifest.ts';
-import { AFTER_END_MS, boundedPlan, CHANGES_PER_SECOND, endOf, EVENTS_PER_SECOND, livePlan, Pacer, type Plan, turnsFor } from './plan.ts'; // prettier-ignore
+import { AFTER_END_MS, boundedPlan, CHANGES_PER_SECOND, endOf, EVENTS_PER_SECOND, flashSaleOf, livePlan, Pacer, type Plan, turnsFor } from './plan.ts'; // prettier-ignore
 import { Random } from './random.ts';
 import { clockStatement, ShopDatabase } from './shop-database.ts';
 import { openWorld } from './shop-world.ts';
@@ -23,6 +23,8 @@ export interface SimulationOptions {
   readonly rate: number;
   /** Live: before it, so many ms of back-dated traffic that end when the first life begins. Undefined: none. */
   readonly history: number | undefined;
+  /** Of a bounded run in its middle: so many seconds of event time with 50 times the live traffic, most of it about one item. 0: none. */
+  readonly flashSaleSeconds: number;
   /** First event time of a bounded run, ms; else as late as it can be. */
   readonly start: number | undefined;
   /** Folder of manifest and state. */
@@ -152,6 +154,7 @@ export class Simulation {
       }
       let made = 0;
       for (; made < due && !this.#full() && (eventsLeft > 0 || changesLeft > 0); made++) {
+        world.isFlashSale = plan.isFlashSale();
         const base = plan.base(wall);
         const step = generator.next(base, wall);
         this.#changes.reached(base);
@@ -180,7 +183,8 @@ export class Simulation {
     const events = Math.max(0, seconds * EVENTS_PER_SECOND - this.#state.events);
     const changes = Math.max(0, seconds * CHANGES_PER_SECOND - this.#state.changes);
     const end = Math.max(base, endOf(seconds, start));
-    return { plan: boundedPlan(base, end, turnsFor(events, changes)), events, changes };
+    const sale = flashSaleOf(this.#options.flashSaleSeconds, start, endOf(seconds, start));
+    return { plan: boundedPlan(base, end, turnsFor(events, changes), sale), events, changes };
   }
 
   #historyPlan(end: number): Plan {

@@ -54,6 +54,8 @@ export interface World {
   /** The newest ones: only they are changed and deleted. */
   readonly purchases: Purchase[];
   readonly next: NextIds;
+  /** One item is what most want now. */
+  isFlashSale?: boolean;
 }
 
 export const SEED_USERS = 200;
@@ -62,6 +64,8 @@ export const SEED_PURCHASES = 120;
 /** Purchases that are remembered. */
 export const MAX_PURCHASES = 500;
 
+/** Of what is viewed and bought in a flash sale. */
+const ON_SALE = 0.8;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -144,5 +148,7 @@ export function someUser(random: Random, world: World): User | undefined {
 
 /** Few items are wanted by many. */
 export function popularItem(random: Random, world: World): Item | undefined {
-  return world.items[Math.floor(random.next() ** 2 * world.items.length)];
+  const draw = random.next();
+  if (world.isFlashSale === true && draw < ON_SALE) return world.items[0];
+  return world.items[Math.floor(draw ** 2 * world.items.length)];
 }

@@ -28,9 +28,10 @@ import { historyMs } from '../history-option.ts';
 import { GARBAGE_OPTIONS } from '../garbage.ts';
 import { workerCount } from '../workers/worker-count.ts';
 
-export const help = `sluice start [--seconds N] [--rate X] [--history D] [--seed N] [--workers N] [--no-simulator] [--docker]
+export const help = `sluice start [--seconds N [--flash-sale S]] [--rate X] [--history D] [--seed N] [--workers N] [--no-simulator] [--docker]
   Starts the local parts that have no address in the environment or .env, then sources, stages, sinks, the simulator and the dashboard. Ctrl-C ends all.
   --seconds N: on data of its own, N seconds of dense traffic; then verifies every table; exit code 0 only if all is right.
+  --flash-sale S: S seconds in its middle with 50 times the live traffic.
   --history D: before live traffic, back-dated traffic of so long, on fresh data: 30d are 300,000 events and 30,000 changes.
   --rate X: X times the traffic. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.
   --workers N: the stages in N processes.`;
@@ -39,6 +40,7 @@ const OPTIONS = {
   seconds: { type: 'string' },
   rate: { type: 'string' },
   history: { type: 'string' },
+  'flash-sale': { type: 'string' },
   seed: { type: 'string' },
   workers: { type: 'string' },
   'no-simulator': { type: 'boolean', default: false },
@@ -54,10 +56,14 @@ export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   const bounded = values.seconds !== undefined;
   const history = values.history === undefined ? [] : historyArgs(values.history, values);
-  const numbers = (['seconds', 'rate', 'seed'] as const).flatMap((name) => numberArgs(name, values[name]));
+  const numbers = (['seconds', 'flash-sale', 'rate', 'seed'] as const).flatMap((name) =>
+    numberArgs(name, values[name]),
+  );
   const simulatorArgs = [...numbers, ...history];
   if (bounded && values['no-simulator'])
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds is a run of the simulator: not with --no-simulator');
+  if (!bounded && values['flash-sale'] !== undefined)
+    throw new ConfigError('SLC_CONFIG_OPTION', '--flash-sale is the middle of a bounded run: only with --seconds');
   if (bounded && values.rate !== undefined)
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds has a rate of its own: not with --rate');
   const runArgs = values.workers === undefined ? [] : ['--workers', String(workerCount(values.workers))];
@@ -112,6 +118,7 @@ const NUMBERS = {
   seconds: 'it is a whole number above 0',
   rate: 'it is a number above 0, for instance 10 or 0.5',
   seed: 'it is a whole number',
+  'flash-sale': 'it is a whole number above 0',
 } as const;
 
 function numberArgs(name: keyof typeof NUMBERS, value: string | undefined): string[] {

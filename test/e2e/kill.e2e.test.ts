@@ -19,7 +19,8 @@ const PARTITIONS = Array.from({ length: 6 }, (_, partition) => partition);
 const OUTPUTS = VERIFIED_TABLES.map(({ name }) => name);
 const LEDGER = 'shop.watermarks';
 const MAX_KILLS = 6;
-const SIMULATION = ['--seconds', String(SECONDS), '--seed', '7'];
+/** With a flash sale of 6 s of event time in the middle; one of 60 s is in flash-sale.long.test.ts. */
+const SIMULATION = ['--seconds', String(SECONDS), '--seed', '7', '--flash-sale', '6'];
 
 describe('the whole way', { timeout: 8 * 60_000 }, () => {
   let shop: Installation;

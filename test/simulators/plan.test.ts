@@ -6,8 +6,11 @@ import {
   boundedPlan,
   dailyFactor,
   endOf,
+  flashSaleEvents,
+  flashSaleOf,
   livePlan,
   Pacer,
+  type Plan,
   startOf,
   turnsFor,
 } from '../../simulators/plan.ts';
@@ -35,6 +38,41 @@ describe('bounded plan', () => {
     assert.equal(turnsFor(0, 0), 0);
     assert.equal(turnsFor(0, 3), 33);
     assert.equal(turnsFor(1, 0), 2);
+  });
+});
+
+describe('a flash sale', () => {
+  const start = startOf(120, WALL);
+  const end = endOf(120, start);
+  const turns = turnsFor(120_000, 12_000);
+  const sale = flashSaleOf(60, start, end);
+
+  /** Turns in the sale, and all bases. */
+  const walk = (plan: Plan, count: number): { inSale: number; bases: number[] } => {
+    let inSale = 0;
+    const bases = Array.from({ length: count }, () => {
+      if (plan.isFlashSale()) inSale++;
+      return plan.base(WALL);
+    });
+    return { inSale, bases };
+  };
+
+  it('has 500 events a second of event time, which never goes back, and ends when the run would end', () => {
+    const plan = boundedPlan(start, end, turns, sale);
+    const { inSale, bases } = walk(plan, turns);
+    assert.equal(inSale, 33_000);
+    assert.equal(flashSaleEvents(60), 30_000);
+    const minute = bases.filter((base) => base >= (sale?.from ?? 0) && base < (sale?.end ?? 0));
+    assert.equal(minute.length, 33_000);
+    assert.ok(bases.every((base, i) => i === 0 || base >= (bases[i - 1] ?? 0)));
+    assert.deepEqual([bases[0], plan.base(WALL), (sale?.end ?? 0) - (sale?.from ?? 0)], [start, end, 60_000]);
+  });
+
+  it('goes on where an earlier life was, and is none when it is over', () => {
+    const middle = (sale?.from ?? 0) + 30_000;
+    assert.equal(walk(boundedPlan(middle, end, 80_000, sale), 80_000).inSale, 16_500);
+    assert.equal(walk(boundedPlan(middle + 30_000, end, 60_000, sale), 60_000).inSale, 0);
+    assert.equal(flashSaleOf(0, start, end), undefined);
   });
 });
 

@@ -70,6 +70,7 @@ async function bench(fate: (request: number) => Fate = () => 'taken'): Promise<B
     seconds: SECONDS,
     rate: 1,
     history: undefined,
+    flashSaleSeconds: 0,
     start: START,
     dir,
     collectorUrl: stub.url,
