@@ -14,7 +14,7 @@ export interface ComparedTopic {
   readonly replay: AnyTopic;
   /** 'records': each is compared. 'table': the last of each key. */
   readonly kind: 'records' | 'table';
-  /** A window of its stage is closed for good when the watermark is this far behind its end, ms: the largest of them. */
+  /** A window of its stage is closed for good when the watermark is this far behind its end, ms: the largest of them. Infinity: no row is ever final. */
   readonly closeDelayMs: number;
   /** Rows whose earliest instant (begin of their window, else their timestamp) is not above this were computed from less than live had, ms. */
   readonly lower: number;
@@ -29,12 +29,16 @@ export function comparedTopics(live: Topology, replay: Topology, plan: ReplayPla
   return plan.stages.flatMap((stage) => {
     const written = sinksOf(replay, `${stage}.${plan.id}`);
     return written.map(({ node, topic }): ComparedTopic => {
+      const kind = hasUpdates(node, updates) ? 'table' : 'records';
       return {
         stage,
         topic: topic.name.slice(0, -plan.id.length - 1),
         replay: topic,
-        kind: hasUpdates(node, updates) ? 'table' : 'records',
-        closeDelayMs: closeDelayOf(live.stages.find(({ name }) => name === stage)),
+        kind,
+        closeDelayMs:
+          kind === 'table' && !isByWindow(node)
+            ? Infinity
+            : closeDelayOf(live.stages.find(({ name }) => name === stage)),
         lower: reach.lowerOf(node),
         nondeterministic:
           live.time === 'watermark'
@@ -51,6 +55,12 @@ function sinksOf(topology: Topology, stage: string): { node: GraphNode; topic: A
     node.spec.kind === 'sink' && node.topic !== undefined ? [{ node, topic: node.topic as AnyTopic }] : [],
   );
   return [...new Map(sinks.map((sink) => [sink.topic.name, sink])).values()];
+}
+
+/** Rows of a table without windows carry the coordinate of what changed them last: the window in it, if there is one, is another stage's. */
+function isByWindow({ spec, parents }: GraphNode): boolean {
+  if (spec.aggregates === true) return parents[0]?.spec.windows !== undefined;
+  return parents.some(isByWindow);
 }
 
 function closeDelayOf(stage: Stage | undefined): number {
