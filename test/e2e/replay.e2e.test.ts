@@ -32,7 +32,7 @@ interface Certificate {
   }[];
 }
 
-describe('a replay beside live', { timeout: 9 * 60_000 }, () => {
+describe('a replay beside live', { timeout: 13 * 60_000 }, () => {
   let shop: Installation;
   let folder: string;
   before(async () => {
