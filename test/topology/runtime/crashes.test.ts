@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
-import { RetriableError } from '#topology';
+import { ConfigError, RetriableError } from '#topology';
 import { random } from '#topology/testing';
 import { StateDisk } from '../../../topology/state/state-disk.ts';
 import { Machine, Mortal, POINTS, SLOTS, until } from './state-app.ts';
@@ -135,5 +136,51 @@ describe('state on disk', () => {
       if (change === 'ahead') await machine.finish(next);
       else await next.stop();
     }
+  });
+
+  test('that is not what was written is noticed when it is read: nothing of it is committed', async (t) => {
+    const machine = new Machine();
+    await machine.open(t);
+    const first = await machine.start();
+    await machine.send(300);
+    await until('work', () => first.stats().commits > 3);
+    await first.stop();
+    for (const partition of SLOTS) {
+      const db = new DatabaseSync(join(machine.directory, 'c', String(partition), 'state.sqlite'));
+      db.exec(`UPDATE "store totals" SET v = CAST('[0,100000]' AS BLOB)`);
+      db.close();
+    }
+    machine.said.length = 0;
+    const second = await machine.start();
+    await machine.send(300);
+    await machine.finish(second);
+    const word = machine.said.find((text) => text.includes('taking it anew'));
+    assert.match(word ?? machine.said.join(), /not what was written/);
+  });
+
+  test('and a disk that is full: one clear error, and a successor that has lost nothing', async (t) => {
+    const machine = new Machine();
+    await machine.open(t);
+    const first = await machine.start();
+    await machine.send(300);
+    await until('work', () => first.stats().commits > 3);
+    // eslint-disable-next-line typescript/unbound-method
+    const exec = DatabaseSync.prototype.exec;
+    const full = t.mock.method(DatabaseSync.prototype, 'exec', function (this: DatabaseSync, sql: string) {
+      if (sql === 'COMMIT') throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+      exec.call(this, sql);
+    });
+    await machine.send(300);
+    await until('an error', () => machine.fatal.length > 0);
+    const [error] = machine.fatal;
+    assert.ok(
+      error instanceof ConfigError && error.code === 'SLC_STATE_FULL' && error.hint !== undefined,
+      String(error),
+    );
+    await first.stop();
+    full.mock.restore();
+    machine.fatal.length = 0;
+    const second = await machine.start();
+    await machine.finish(second);
   });
 });
