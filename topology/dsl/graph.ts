@@ -127,7 +127,8 @@ export class Graph {
 export function withWindows(spec: NodeSpec, windows: Windows | undefined): NodeSpec {
   if (windows === undefined) return unwindowed(spec);
   if (spec.store === undefined || windows.kind === 'hopping' || windows.kind === 'calendar') return spec;
-  return { ...spec, store: { ...spec.store, kind: 'session' } };
+  const isWhole = windows.kind === 'sliding';
+  return { ...spec, store: { ...spec.store, kind: 'session', ...(isWhole && { isWhole }) } };
 }
 
 /** What an aggregation is without windowedBy before it: a table by key. Other nodes stay what they are. */

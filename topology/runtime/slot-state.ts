@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { InvariantError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { isPersistent, makePersistentStore, makeStore } from '../state/make-store.ts';
+import { makePersistentStore, makeStore } from '../state/make-store.ts';
 import { type Flushable, StateBudget } from '../state/state-budget.ts';
-import { DISK_CACHE_BYTES, type SlotIdentity, StateDisk } from '../state/state-disk.ts';
+import { DISK_CACHE_BYTES, type SlotIdentity, StateDisk, type StoreWrite } from '../state/state-disk.ts';
 import type { ChangelogEntry, StateStore, StoreSpec } from '../state/store.ts';
 import { type PersistentStore, StoreMirror } from '../state/store-mirror.ts';
 import { isClockKey } from '../time/stream-clock.ts';
@@ -100,7 +100,7 @@ export class SlotState implements Flushable {
     const { name } = spec;
     const mirror = new StoreMirror(this.#disk.table(name), budget);
     const clock = new StoreMirror(this.#disk.table(clockOf(name)), budget);
-    const persistent = isPersistent(spec) ? makePersistentStore(spec, mirror) : undefined;
+    const persistent = makePersistentStore(spec, mirror, (table) => this.#disk.table(table));
     const store = persistent ?? makeStore(spec);
     this.#kept.set(name, { name, topic, store, persistent, mirror, clock, offset: undefined, sent: undefined });
     return store;
@@ -194,18 +194,7 @@ export class SlotState implements Flushable {
     this.#lastWrite = this.#clock.now();
     const waiting = [...this.#kept.values()].filter(({ mirror, clock }) => mirror.size > 0 || clock.size > 0);
     if (waiting.length === 0) return false;
-    this.#disk.write(
-      waiting.flatMap((kept) => [
-        { store: kept.name, entries: kept.mirror.inOrder(), offset: kept.offset },
-        { store: clockOf(kept.name), entries: kept.clock.inOrder(), offset: undefined },
-        ...(kept.persistent?.indexOf?.(kept.mirror.inOrder()) ?? []).map(({ table, entries }) => ({
-          store: table,
-          entries,
-          offset: undefined,
-        })),
-      ]),
-      this.#lastWrite,
-    );
+    this.#disk.write(waiting.flatMap(writesOf), this.#lastWrite);
     for (const { mirror, clock } of waiting) {
       mirror.written();
       clock.written();
@@ -278,4 +267,14 @@ export type RestoreEntry = (key: Uint8Array, value: Uint8Array | null) => void;
 
 function clockOf(store: string): string {
   return `${store} clock`;
+}
+
+function writesOf({ name, persistent, mirror, clock, offset }: Kept): StoreWrite[] {
+  const entries = mirror.inOrder();
+  const indexes = persistent?.indexOf?.(entries) ?? [];
+  return [
+    { store: name, entries, offset },
+    { store: clockOf(name), entries: clock.inOrder(), offset: undefined },
+    ...indexes.map((index) => ({ store: index.table, entries: index.entries, offset: undefined })),
+  ];
 }

@@ -1,9 +1,12 @@
+import type { DiskTable } from './disk-table.ts';
 import { MemoryBufferStore } from './buffer-store.ts';
 import { MemoryJoinStore } from './join-store.ts';
 import { MemoryKeyValueStore } from './memory-store.ts';
 import { MemorySeenStore } from './seen-store.ts';
 import { MemorySessionStore } from './session-store.ts';
 import { PersistentKeyValueStore } from './persistent-key-value-store.ts';
+import { endsOf, PersistentSessionStore } from './persistent-session-store.ts';
+import { PersistentVersionedStore } from './persistent-versioned-store.ts';
 import { PersistentWindowStore } from './persistent-window-store.ts';
 import type { StateStore, StoreSpec } from './store.ts';
 import type { PersistentStore, StoreMirror } from './store-mirror.ts';
@@ -35,12 +38,23 @@ export function makeStore(spec: StoreSpec): StateStore {
   }
 }
 
-/** True for kinds of which there is a store above a file; what waits for event time (buffers, suppressed changes, joins) is in memory always. */
-export function isPersistent({ kind }: StoreSpec): boolean {
-  return kind === 'key-value' || kind === 'window';
-}
+type Make = (name: string, mirror: StoreMirror, tableOf: (name: string) => DiskTable) => PersistentStore;
 
-/** An empty store above a file. */
-export function makePersistentStore({ name, kind }: StoreSpec, mirror: StoreMirror): PersistentStore {
-  return kind === 'window' ? new PersistentWindowStore(name, mirror) : new PersistentKeyValueStore(name, mirror);
+const PERSISTENT: Partial<Record<StoreSpec['kind'], Make>> = {
+  'key-value': (name, mirror) => new PersistentKeyValueStore(name, mirror),
+  window: (name, mirror) => new PersistentWindowStore(name, mirror),
+  session: (name, mirror, tableOf) => new PersistentSessionStore(name, mirror, tableOf(endsOf(name))),
+  versioned: (name, mirror) => new PersistentVersionedStore(name, mirror),
+};
+
+/**
+ * An empty store above a file, `tableOf` gives further tables of it. undefined: of that kind there is none; what waits for event time (buffers, suppressed
+ * changes, joins) and what an operator holds objects of is in memory always.
+ */
+export function makePersistentStore(
+  { name, kind, isWhole }: StoreSpec,
+  mirror: StoreMirror,
+  tableOf: (name: string) => DiskTable,
+): PersistentStore | undefined {
+  return isWhole === true ? undefined : PERSISTENT[kind]?.(name, mirror, tableOf);
 }

@@ -1,8 +1,8 @@
 import { Heap } from './heap.ts';
-import { keyFromId, keyId, keyText } from './key-codec.ts';
+import { keyFromId, keyId } from './key-codec.ts';
 import type { ChangelogEntry, StateStore } from './store.ts';
-import { asBuffer, decodeValue, encodeValue } from './value-codec.ts';
-import type { Contributor, WindowEntry } from './window-store.ts';
+import { asBuffer } from './value-codec.ts';
+import { byKey, decodeWindowEntry, encodeWindowEntry, type WindowEntry } from './window-store.ts';
 
 const encoder = new TextEncoder();
 
@@ -51,14 +51,7 @@ export class MemorySessionStore implements StateStore {
 
   /** Entries of a key that share an instant with [from, to], by end, then start. */
   touching(key: unknown, from: number, to: number): WindowEntry[] {
-    const entries = this.#keys.get(key);
-    if (entries === undefined) return [];
-    const found: WindowEntry[] = [];
-    for (let i = firstEndingAt(entries, from); i < entries.length; i++) {
-      const entry = entries[i];
-      if (entry !== undefined && entry.start <= to) found.push(entry);
-    }
-    return found;
+    return touchingEntries(this.#keys.get(key), from, to);
   }
 
   /** Adds an entry; one of the same key and bounds is replaced. */
@@ -90,14 +83,13 @@ export class MemorySessionStore implements StateStore {
       this.remove(entry);
       closed.push(entry);
     }
-    return closed.sort((a, b) => a.end - b.end || a.start - b.start || compareText(keyText(a.key), keyText(b.key)));
+    return closed.sort(byEndAndKey);
   }
 
   takeChanges(): ChangelogEntry[] {
     const changes: ChangelogEntry[] = [];
     for (const [id, entry] of this.#dirty) {
-      const { timestamp, accumulator, contributors } = entry;
-      const value = this.#live.has(entry) ? encodeValue([timestamp, accumulator, contributors ?? null]) : null;
+      const value = this.#live.has(entry) ? encodeWindowEntry(entry) : null;
       changes.push({ key: encoder.encode(id), value, timestamp: Math.max(0, entry.end) });
     }
     this.#dirty.clear();
@@ -109,9 +101,7 @@ export class MemorySessionStore implements StateStore {
     const known = this.get(key, start, end);
     if (known !== undefined) this.#unlink(known);
     if (value === null) return;
-    const [timestamp, accumulator, kept] = decodeValue(asBuffer(value)) as [number, unknown, Contributor[] | null];
-    const contributors = kept ?? undefined;
-    this.#link({ key, start, end, timestamp, originWatermark: -Infinity, accumulator, contributors });
+    this.#link(sessionEntry({ key, start, end }, decodeWindowEntry(asBuffer(value))));
   }
 
   clear(): void {
@@ -139,13 +129,38 @@ export class MemorySessionStore implements StateStore {
   }
 }
 
-function isBefore(entry: WindowEntry, other: WindowEntry | undefined): boolean {
+/** The entries of a key, by end, that share an instant with [from, to]. */
+export function touchingEntries(entries: readonly WindowEntry[] | undefined, from: number, to: number): WindowEntry[] {
+  if (entries === undefined) return [];
+  const found: WindowEntry[] = [];
+  for (let i = firstEndingAt(entries, from); i < entries.length; i++) {
+    const entry = entries[i];
+    if (entry !== undefined && entry.start <= to) found.push(entry);
+  }
+  return found;
+}
+
+/** An entry as a restart finds it. */
+export function sessionEntry(
+  { key, start, end }: Pick<WindowEntry, 'key' | 'start' | 'end'>,
+  content: Pick<WindowEntry, 'timestamp' | 'accumulator' | 'contributors'>,
+): WindowEntry {
+  return { key, start, end, originWatermark: -Infinity, ...content };
+}
+
+/** The order in which sessions close. */
+export function byEndAndKey(a: WindowEntry, b: WindowEntry): number {
+  return a.end - b.end || a.start - b.start || byKey(a, b);
+}
+
+/** The order of the entries of a key: by end, then start. */
+export function isBefore(entry: WindowEntry, other: WindowEntry | undefined): boolean {
   if (other === undefined) return false;
   return entry.end < other.end || (entry.end === other.end && entry.start < other.start);
 }
 
 /** Index of the first entry that ends at or after `end`. */
-function firstEndingAt(entries: readonly WindowEntry[], end: number): number {
+export function firstEndingAt(entries: readonly WindowEntry[], end: number): number {
   let low = 0;
   let high = entries.length;
   while (low < high) {
@@ -155,5 +170,3 @@ function firstEndingAt(entries: readonly WindowEntry[], end: number): number {
   }
   return low;
 }
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -19,6 +19,8 @@ export interface StoreSpec {
     | 'user-session';
   /** How long a closed window or an old version is kept after event time has passed it, ms. */
   readonly retentionMs?: number;
+  /** Its node holds what it took from the store beyond a record: it stays in memory as a whole. */
+  readonly isWhole?: boolean;
 }
 
 /** One change for the changelog; null = tombstone. */

@@ -43,12 +43,7 @@ export class MemoryVersionedStore implements StateStore {
   /** The newest version with timestamp <= `at` that `counts` takes; undefined when there is none. */
   asOf(key: unknown, at: number, counts: (version: Version) => boolean): Version | undefined {
     const versions = this.#rows.get(key);
-    if (versions === undefined) return undefined;
-    for (let i = versions.length - 1; i >= 0; i--) {
-      const version = versions[i];
-      if (version !== undefined && version.timestamp <= at && counts(version)) return version;
-    }
-    return undefined;
+    return versions === undefined ? undefined : versionAsOf(versions, at, counts);
   }
 
   /**
@@ -74,8 +69,7 @@ export class MemoryVersionedStore implements StateStore {
     const coordinate = Buffer.from(bytes.subarray(10 + length));
     this.#remove(rowKey, timestamp, coordinate);
     if (value === null) return;
-    const [originWatermark, row] = decodeValue(asBuffer(value)) as [number, unknown];
-    this.#insert(rowKey, { timestamp, coordinate, originWatermark, value: row });
+    this.#insert(rowKey, { timestamp, coordinate, ...decodeVersion(asBuffer(value)) });
   }
 
   clear(): void {
@@ -89,7 +83,7 @@ export class MemoryVersionedStore implements StateStore {
     let versions = this.#rows.get(key);
     if (versions === undefined) this.#rows.set(key, (versions = []));
     let at = versions.length;
-    while (at > 0 && before(version, versions[at - 1])) at--;
+    while (at > 0 && isBefore(version, versions[at - 1])) at--;
     versions.splice(at, 0, version);
     this.#size++;
     return versions;
@@ -105,14 +99,7 @@ export class MemoryVersionedStore implements StateStore {
   }
 
   #prune(key: unknown, versions: Version[]): void {
-    if (this.#horizons.size === 0 || versions.length < 2) return;
-    const horizon = Math.min(...this.#horizons.values());
-    let newest = -1;
-    for (const [i, version] of versions.entries()) {
-      if (version.timestamp > horizon) break;
-      // Only a version that was in time counts for readers of every grace; one that was late must not displace it.
-      if (version.originWatermark <= version.timestamp) newest = i;
-    }
+    const newest = newestNeeded(versions, this.#horizons);
     if (newest <= 0) return;
     for (const old of versions.splice(0, newest)) {
       this.#size--;
@@ -121,17 +108,51 @@ export class MemoryVersionedStore implements StateStore {
   }
 
   #change(key: unknown, version: Version, value: Uint8Array | null): void {
-    const bytes = changelogKey(key, version);
+    const bytes = versionKey(key, version);
     this.#changes.set(bytes.toString('latin1'), { key: bytes, value, timestamp: Math.max(0, version.timestamp) });
   }
 }
 
-function before(a: Version, b: Version | undefined): boolean {
+/** The newest version at or before `at` (ms) that counts. */
+export function versionAsOf(
+  versions: readonly Version[],
+  at: number,
+  counts: (version: Version) => boolean,
+): Version | undefined {
+  for (let i = versions.length - 1; i >= 0; i--) {
+    const version = versions[i];
+    if (version !== undefined && version.timestamp <= at && counts(version)) return version;
+  }
+  return undefined;
+}
+
+/** Index of the first version that somebody may ask for, by what each reader has left behind (ms); what is before it may go. -1: nobody tells. */
+export function newestNeeded(versions: readonly Version[], horizons: ReadonlyMap<string, number>): number {
+  if (horizons.size === 0 || versions.length < 2) return -1;
+  const horizon = Math.min(...horizons.values());
+  let newest = -1;
+  for (const [i, version] of versions.entries()) {
+    if (version.timestamp > horizon) break;
+    // Only a version that was in time counts for readers of every grace; one that was late must not displace it.
+    if (version.originWatermark <= version.timestamp) newest = i;
+  }
+  return newest;
+}
+
+/** The order of versions: by timestamp, then coordinate. */
+export function isBefore(a: Version, b: Version | undefined): boolean {
   if (b === undefined) return false;
   return a.timestamp < b.timestamp || (a.timestamp === b.timestamp && Buffer.compare(a.coordinate, b.coordinate) < 0);
 }
 
-function changelogKey(key: unknown, version: Version): Buffer {
+/** What the changelog's value of a version holds. */
+export function decodeVersion(value: Buffer): Pick<Version, 'originWatermark' | 'value'> {
+  const [originWatermark, row] = decodeValue(value) as [number, unknown];
+  return { originWatermark, value: row };
+}
+
+/** The key of a version in the changelog. */
+export function versionKey(key: unknown, version: Pick<Version, 'timestamp' | 'coordinate'>): Buffer {
   const text = utf8((keyKind(key) ?? 't') + keyText(key));
   const bytes = Buffer.allocUnsafe(10 + text.length + version.coordinate.length);
   bytes.writeBigInt64BE(BigInt(version.timestamp), 0);

@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { keyId } from '../../../topology/state/key-codec.ts';
 import type { MemoryWindowStore } from '../../../topology/state/window-store.ts';
-import { byKey } from '../../../topology/state/window-store.ts';
+import { byKey, type WindowEntry } from '../../../topology/state/window-store.ts';
+import { byEndAndKey, type MemorySessionStore } from '../../../topology/state/session-store.ts';
+import { type MemoryVersionedStore, newestNeeded } from '../../../topology/state/versioned-store.ts';
+import { originCoordinate } from '../../../topology/time/coordinate.ts';
 import type { KeyValueStore } from '../../../topology/state/store.ts';
 import type { MakeLab, StoreLab } from './store-labs.ts';
 import type { StateStore } from '../../../topology/state/store.ts';
@@ -169,4 +172,119 @@ export function storeContract(kind: string, make: MakeLab, numRuns: number): voi
       );
     },
   );
+
+  test(title('a session store finds what touches, closes in order, and falls back to its last commit'), () => {
+    const op = fc.tuple(
+      fc.constantFrom('put', 'put', 'put', 'put', 'remove', 'touching', 'close', 'entries', ...EVENTS),
+      key,
+      fc.integer({ min: -20, max: 60 }),
+      fc.nat(9),
+    );
+    fc.assert(
+      fc.property(fc.array(op, { maxLength: 300, size: 'max' }), (ops) => {
+        const lab = make<MemorySessionStore>({ name: 'x', kind: 'session' });
+        const model = new Model<SessionRow>();
+        const rowsOf = (entries: Iterable<WindowEntry>): SessionRow[] =>
+          [...entries].map(({ key: k, start, end, accumulator }) => ({ key: k, start, end, n: accumulator as number }));
+        const inOrder = (rows: SessionRow[]): SessionRow[] => rows.sort((a, b) => byEndAndKey(a as never, b as never));
+        try {
+          run(lab, ops, model, (store, [name, k, start, length]) => {
+            const end = start + length;
+            const id = `${start}|${end}|${keyId(k)}`;
+            if (name === 'put') {
+              const entry = { key: k, start, end, timestamp: end, originWatermark: end, accumulator: length };
+              store.put({ ...entry, contributors: undefined });
+              model.rows.set(id, { key: k, start, end, n: length });
+            } else if (name === 'remove') {
+              const known = store.get(k, start, end);
+              if (known !== undefined) store.remove(known);
+              model.rows.delete(id);
+            } else if (name === 'close') {
+              const closed = [...model.rows].filter(([, row]) => row.end <= start);
+              assert.deepEqual(rowsOf(store.takeClosed(start)), inOrder(closed.map(([, row]) => row)));
+              for (const [each] of closed) model.rows.delete(each);
+            } else if (name === 'entries') {
+              assert.deepEqual(inOrder(rowsOf(store.entries())), inOrder([...model.rows.values()]));
+            }
+            const near = [...model.rows.values()].filter(
+              (row) => keyId(row.key) === keyId(k) && row.start <= end && row.end >= start,
+            );
+            assert.deepEqual(rowsOf(store.touching(k, start, end)), inOrder(near));
+            assert.equal(store.firstEnd, Math.min(Infinity, ...[...model.rows.values()].map((row) => row.end)));
+          });
+          assert.deepEqual(rowsOf(lab.store.takeClosed(Infinity)), inOrder([...model.rows.values()]));
+          lab.commit();
+          assert.equal(lab.changelog().size, 0, 'every closed session is deleted in the changelog');
+        } finally {
+          lab.end();
+        }
+      }),
+      options,
+    );
+  });
+
+  test(title('a versioned store answers as of any instant, and falls back to its last commit'), () => {
+    const op = fc.tuple(
+      fc.constantFrom('put', 'put', 'put', 'asOf', 'asOf', 'forget', ...EVENTS),
+      key,
+      fc.integer({ min: -5, max: 60 }),
+      fc.boolean(),
+    );
+    fc.assert(
+      fc.property(fc.array(op, { maxLength: 300, size: 'max' }), (ops) => {
+        const lab = make<MemoryVersionedStore>({ name: 'v', kind: 'versioned' });
+        const model = new Model<VersionRow>();
+        let offset = 0;
+        const horizons = new Map<string, number>();
+        const of = (k: unknown): VersionRow[] =>
+          [...model.rows.values()]
+            .filter((row) => row.id === keyId(k))
+            .sort((a, b) => a.timestamp - b.timestamp || a.offset - b.offset);
+        try {
+          for (const each of ops) {
+            run(lab, [each], model, (store, [name, k, at, isLate]) => {
+              if (name === 'put') {
+                const row = { id: keyId(k), timestamp: at, offset: offset++, originWatermark: isLate ? at + 1 : at };
+                const coordinate = originCoordinate(1, 0, row.offset);
+                const { timestamp, originWatermark } = row;
+                store.put(k, { timestamp, originWatermark, coordinate, value: { offset: row.offset } });
+                model.rows.set(String(row.offset), row);
+                const versions = of(k);
+                const needed = newestNeeded(versions as never, horizons);
+                for (const old of versions.slice(0, Math.max(0, needed))) model.rows.delete(String(old.offset));
+              } else if (name === 'forget') {
+                horizons.set('r', Math.max(at, horizons.get('r') ?? -Infinity));
+                store.forgetBefore('r', horizons.get('r') ?? at);
+              }
+              const counts = (version: { originWatermark: number; timestamp: number }): boolean =>
+                !isLate || version.originWatermark <= version.timestamp;
+              const expected = of(k).findLast((row) => row.timestamp <= at && counts(row));
+              const found = store.asOf(k, at, counts)?.value as { offset: number } | undefined;
+              assert.equal(found?.offset, expected?.offset);
+            });
+            if (LOSES.includes(each[0])) horizons.clear();
+          }
+          lab.commit();
+          assert.equal(lab.changelog().size, model.rows.size);
+        } finally {
+          lab.end();
+        }
+      }),
+      options,
+    );
+  });
+}
+
+interface SessionRow {
+  readonly key: unknown;
+  readonly start: number;
+  readonly end: number;
+  readonly n: number;
+}
+
+interface VersionRow {
+  readonly id: string;
+  readonly timestamp: number;
+  readonly offset: number;
+  readonly originWatermark: number;
 }
