@@ -19,7 +19,7 @@ import type { ReplayFeed } from './replay-feed.ts';
 import { noProgress, type RestoreProgress } from './restore.ts';
 import { type CommitPlan, Slot } from './slot.ts';
 import { restoreSlot } from './slot-restore.ts';
-import { SlotState, type StateSettings } from './slot-state.ts';
+import { openSlotState, type SlotState, type StateSettings } from './slot-state.ts';
 import { startPositions } from './start-positions.ts';
 import { endsByTopic, makeSlotParts, type StartPosition, type Wiring, writtenPartitions } from './wiring.ts';
 
@@ -219,7 +219,7 @@ export class SlotRunner implements PromiseListener {
     // Fence first: only then are committed offsets, changelogs and ledger the last word of whoever had the slot.
     await producer.fence();
     const positions = await startPositions(this.#context, this.partition);
-    const state = this.#openState();
+    const state = await this.#openState();
     const { partition } = this;
     const startOf = (topic: string): StartPosition => positions.get(topic) ?? { offset: 0n, clock: -Infinity };
     const { tasks, inputs, collector } = makeSlotParts(wiring, partition, startOf, state);
@@ -255,11 +255,11 @@ export class SlotRunner implements PromiseListener {
     );
   }
 
-  #openState(): SlotState | undefined {
+  async #openState(): Promise<SlotState | undefined> {
     const { state, app, wiring, clock, logger } = this.#context;
     if (state === undefined) return undefined;
     const identity = { app, epoch: wiring.topology.epoch, partition: this.partition };
-    return (this.#state = new SlotState(state, identity, clock, logger));
+    return (this.#state = await openSlotState(state, identity, { clock, logger, signal: this.#abort.signal }));
   }
 
   /** What live knew of clocks, up to the frozen ends. */

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { InvariantError } from '../errors.ts';
+import { InvariantError, RetriableError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { makePersistentStore, makeStore } from '../state/make-store.ts';
 import { type Flushable, StateBudget } from '../state/state-budget.ts';
@@ -264,6 +264,30 @@ export class SlotState implements Flushable {
 
 /** Takes one entry of a changelog into a store in memory. */
 export type RestoreEntry = (key: Uint8Array, value: Uint8Array | null) => void;
+
+/**
+ * Opens the state of a slot. A slot that moves between two processes of a machine may come before its former owner has closed its file: that is waited
+ * for, for a moment. Then, RetriableError SLC_STATE_LOCKED; else what StateDisk.open throws.
+ */
+export async function openSlotState(
+  settings: StateSettings,
+  identity: SlotIdentity,
+  context: { readonly clock: Clock; readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<SlotState> {
+  const { clock, logger, signal } = context;
+  for (const begun = clock.now(); ;) {
+    try {
+      return new SlotState(settings, identity, clock, logger);
+    } catch (error) {
+      const mayPass = error instanceof RetriableError && clock.now() - begun < HAND_OVER_MS;
+      if (!mayPass || signal.aborted) throw error;
+      await clock.sleep(HAND_OVER_POLL_MS, signal);
+    }
+  }
+}
+
+const HAND_OVER_MS = 2_000;
+const HAND_OVER_POLL_MS = 20;
 
 function clockOf(store: string): string {
   return `${store} clock`;

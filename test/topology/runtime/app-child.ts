@@ -107,8 +107,11 @@ if (process.argv[1] === import.meta.filename) {
   const logger = pino({ level: process.env['SLUICE_LOG'] ?? 'warn' }, process.stderr);
   const real = createKafkaClient({ brokers: (process.env['TEST_KAFKA'] ?? '').split(','), clientId: app, logger });
   const client = process.env['TEST_ID_PER_PROCESS'] === undefined ? real : withIdPerProcess(real);
+  const directory = process.env['TEST_STATE_DIR'];
   const running = await startStreamApp({
     client,
+    // A checkpoint every now and then, so that deaths come before and after them.
+    ...(directory !== undefined && { state: { directory, checkpointMs: 2_000 } }),
     topology: clickTopology(app),
     serdes: jsonSerdes,
     logger,

@@ -10,7 +10,7 @@ import { describe, test } from 'node:test';
 import { ConfigError, RetriableError } from '#topology';
 import { random } from '#topology/testing';
 import { StateDisk } from '../../../topology/state/state-disk.ts';
-import { Machine, Mortal, POINTS, SLOTS, until } from './state-app.ts';
+import { hasState, Machine, Mortal, POINTS, SLOTS, until } from './state-app.ts';
 
 const SEED = Number(process.env['SLUICE_SEED'] ?? Date.now() % 1_000_000);
 
@@ -62,7 +62,7 @@ describe('state on disk', () => {
       await machine.open(t);
       const first = await machine.start();
       await machine.send(300);
-      await until('work', () => first.stats().commits > 3);
+      await until('work', () => hasState(first));
       await first.stop();
       for (const slot of readdirSync(join(machine.directory, 'c'))) {
         rmSync(join(machine.directory, 'c', slot, 'state.sqlite-wal'), { force: true });
@@ -86,7 +86,7 @@ describe('state on disk', () => {
     await machine.open(t);
     const first = await machine.start();
     await machine.send(300);
-    await until('work', () => first.stats().commits > 3);
+    await until('work', () => hasState(first));
     const identity = { app: 'c', epoch: machine.topology.epoch, partition: 0 };
     const open = (): StateDisk => StateDisk.open(join(machine.directory, 'c', '0'), identity, assert.fail);
     assert.throws(
@@ -110,7 +110,7 @@ describe('state on disk', () => {
     await machine.open(t);
     const first = await machine.start();
     await machine.send(300);
-    await until('work', () => first.stats().commits > 3);
+    await until('work', () => hasState(first));
     await first.stop();
     for (const change of ['other', 'ahead'] as const) {
       for (const partition of SLOTS) {
@@ -132,7 +132,7 @@ describe('state on disk', () => {
         machine.said.some((text) => text.includes(change === 'other' ? 'it is of' : 'changelog ends at')),
         machine.said.join('\n'),
       );
-      await until('work', () => next.stats().commits > 1);
+      await until('work', () => next.stats().commits > 0);
       if (change === 'ahead') await machine.finish(next);
       else await next.stop();
     }
@@ -143,7 +143,7 @@ describe('state on disk', () => {
     await machine.open(t);
     const first = await machine.start();
     await machine.send(300);
-    await until('work', () => first.stats().commits > 3);
+    await until('work', () => hasState(first));
     await first.stop();
     for (const partition of SLOTS) {
       const db = new DatabaseSync(join(machine.directory, 'c', String(partition), 'state.sqlite'));
@@ -163,7 +163,7 @@ describe('state on disk', () => {
     await machine.open(t);
     const first = await machine.start();
     await machine.send(300);
-    await until('work', () => first.stats().commits > 3);
+    await until('work', () => hasState(first));
     // eslint-disable-next-line typescript/unbound-method
     const exec = DatabaseSync.prototype.exec;
     const full = t.mock.method(DatabaseSync.prototype, 'exec', function (this: DatabaseSync, sql: string) {
@@ -182,5 +182,24 @@ describe('state on disk', () => {
     machine.fatal.length = 0;
     const second = await machine.start();
     await machine.finish(second);
+  });
+
+  test('goes with its slot to another process of the machine', async (t) => {
+    const machine = new Machine();
+    await machine.open(t);
+    const first = await machine.start();
+    await machine.send(300);
+    const second = await machine.start();
+    await until('both have slots', () => [first, second].every((app) => app.stats().slots.length === 1));
+    await machine.send(300);
+    await until('both work', () => second.stats().commits > 0 && first.stats().ready);
+    await first.stop();
+    await until('one has all', () => second.stats().slots.length === 2 && second.stats().ready);
+    await machine.send(300);
+    await machine.finish(second);
+    assert.deepEqual(
+      machine.said.filter((text) => text.includes('not used')),
+      [],
+    );
   });
 });

@@ -281,6 +281,11 @@ export class Machine {
   }
 }
 
+/** Rows in the stores of both stages, in all slots. */
+export function hasState(app: StreamApp): boolean {
+  return app.stats().ready && app.stats().stages.every(({ stateEntries }) => stateEntries >= USERS - 3);
+}
+
 export async function until(what: string, condition: () => boolean): Promise<void> {
   const end = Date.now() + DEADLINE_MS;
   while (!condition()) {
