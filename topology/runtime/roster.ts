@@ -3,12 +3,14 @@ import type { Clock } from '../clock.ts';
 import { BatchBuilder } from '../record-batch.ts';
 import { encodeRoster } from '../time/ledger-records.ts';
 import type { KafkaAdmin, KafkaClient } from './kafka-client.ts';
+import { type Floors, floorsOfAdded, type Writers } from './floors.ts';
 import { ledgerTopicOf, type LedgerReader } from './ledger-reader.ts';
 import { compareStores, refuseChanged, type StoreChanges } from './store-changes.ts';
 
 /** The roster's names, and what the new topology does to stores; undefined when it is the first, or the same one. */
 export interface UpdatedRoster {
   readonly names: readonly string[];
+  readonly floors: Floors;
   readonly changes: StoreChanges | undefined;
 }
 
@@ -26,33 +28,48 @@ export async function updateRoster(options: {
   readonly names: readonly string[];
   /** As storeShapes has them. */
   readonly stores: Readonly<Record<string, string>>;
+  /** As writerNames has them. */
+  readonly writers: Writers;
   /** Called before anything is changed when the topology is not the one that ran last. */
   beforeUpgrade(): Promise<void>;
 }): Promise<UpdatedRoster> {
-  const { client, admin, ledger, clock, app, epoch, names, stores } = options;
+  const { client, admin, ledger, clock, app, epoch, names, stores, writers } = options;
   const producer = await client.producer({ transactionalId: `${app}-roster`, transactionTimeoutMs: 15_000 });
   try {
     await producer.fence();
     const topic = ledgerTopicOf(app);
-    const [end] = await admin.offsets([{ topic, partition: 0 }], { committed: true });
-    await ledger.caughtUp(end?.end ?? 0n);
-    if (ledger.roster !== undefined && ledger.roster.epoch !== epoch) await options.beforeUpgrade();
+    const readAll = async (): Promise<void> => {
+      const [end] = await admin.offsets([{ topic, partition: 0 }], { committed: true });
+      await ledger.caughtUp(end?.end ?? 0n);
+    };
+    await readAll();
+    if (ledger.roster !== undefined && ledger.roster.epoch !== epoch) {
+      await options.beforeUpgrade();
+      // What the former version has promised until it went.
+      await readAll();
+    }
     const known = ledger.roster?.topics ?? [];
     const added = names.filter((name) => !known.includes(name));
     const was = await stillFull(admin, app, ledger.roster?.stores ?? {}, stores);
     const changes = ledger.roster === undefined ? undefined : compareStores(was, stores);
     refuseChanged(app, changes?.changed ?? []);
     const isSame = ledger.roster?.epoch === epoch;
-    const isWritten = Object.entries(stores).every(([store, shape]) => was[store] === shape);
-    if (added.length === 0 && isSame && isWritten) return { names: known, changes: undefined };
+    const isWritten =
+      Object.entries(stores).every(([store, shape]) => was[store] === shape) &&
+      Object.keys(writers).every((each) => ledger.roster?.writers[each] !== undefined);
+    const before = ledger.roster?.floors ?? {};
+    if (added.length === 0 && isSame && isWritten) return { names: known, floors: before, changes: undefined };
     const topics = [...known, ...added];
-    const record = encodeRoster({ app, topics, epoch, stores: { ...was, ...stores } });
+    // Nobody runs who wrote by the former roster.
+    const promises = ledger.promises(() => true);
+    const floors = { ...before, ...floorsOfAdded(ledger.roster?.writers ?? {}, writers, promises) };
+    const record = encodeRoster({ app, topics, epoch, stores: { ...was, ...stores }, writers, floors });
     const batch = new BatchBuilder();
     batch.append(record.key, record.value, clock.now());
     await producer.begin();
     await producer.send([{ topic, partition: 0, batch }]);
     await producer.commit();
-    return { names: topics, changes: isSame ? undefined : changes };
+    return { names: topics, floors, changes: isSame ? undefined : changes };
   } finally {
     await producer.close();
   }

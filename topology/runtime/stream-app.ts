@@ -23,6 +23,7 @@ import type { TopicLimits } from './topic-config.ts';
 import { type StoreChanges, storeShapes } from './store-changes.ts';
 import { membersOfOtherEpochs, otherEpochRuns, waitForOtherEpochs } from './one-epoch.ts';
 import { watchTopics } from './topic-watch.ts';
+import { writerNames } from './floors.ts';
 import { numberedNames, wire } from './wiring.ts';
 
 /** What a StreamApp needs. `options` overrides DEFAULT_RUNTIME_OPTIONS. */
@@ -140,12 +141,13 @@ class RunningApp implements StreamApp {
     const { app, epoch } = topology;
     const names = [...new Set([...(this.#config.feed?.names ?? []), ...numberedNames(topology)])];
     const stores = storeShapes(topology);
+    const writers = writerNames(topology.writers);
     const beforeUpgrade = (): Promise<void> => this.#waitForOtherEpochs(admin);
     const roster = await this.#until('Kafka', () =>
-      updateRoster({ client, admin, ledger, clock: this.#clock, app, epoch, names, stores, beforeUpgrade }),
+      updateRoster({ client, admin, ledger, clock: this.#clock, app, epoch, names, stores, writers, beforeUpgrade }),
     );
     if (roster.changes !== undefined) tellChanges(logger, roster.changes);
-    const wiring = await this.#until('the schema registry', () => wire(topology, this.#config.serdes, roster.names));
+    const wiring = await this.#until('the schema registry', () => wire(topology, this.#config.serdes, roster));
     const reader = await this.#until('Kafka', () => client.reader({ committed: true, maxBytesPerPartition: 2 ** 20 }));
     const options = { ...DEFAULT_RUNTIME_OPTIONS, ...this.#config.options };
     const onFatal = (error: Error): void => this.#config.onFatal(error);

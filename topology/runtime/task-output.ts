@@ -1,4 +1,5 @@
 /** Where the tasks of a slot write: sinks and repartition topics, late and dead-letter topics. Everything goes into the slot's collector. */
+import type { Floors } from './floors.ts';
 import type { GraphNode } from '../dsl/graph.ts';
 import type { LateDetail } from '../dsl/node.ts';
 import { InvariantError, RecordError } from '../errors.ts';
@@ -41,11 +42,25 @@ export class TaskOutput {
   readonly #collector: RecordCollector;
   readonly #names: OutputNames;
   readonly #partition: number;
+  readonly #floors = new Map<GraphNode, number>();
 
-  constructor(collector: RecordCollector, names: OutputNames, partition: number) {
+  constructor(
+    collector: RecordCollector,
+    { names, floors }: { readonly names: OutputNames; readonly floors: Floors },
+    partition: number,
+  ) {
     this.#collector = collector;
     this.#names = names;
     this.#partition = partition;
+    for (const [node, { topic }] of names.targets) {
+      const floor = floors[`${node.stage}|${topic}`];
+      if (floor !== undefined) this.#floors.set(node, floor);
+    }
+  }
+
+  /** What the ow of all that a node writes is at least, ms: it may be promised. */
+  floorOf(node: GraphNode): number {
+    return this.#floors.get(node) ?? -Infinity;
   }
 
   isSink(node: GraphNode): boolean {
@@ -77,7 +92,7 @@ export class TaskOutput {
       });
     }
     const key = keyBytes(record.key);
-    const headers: RecordHeader[] = [[TIME_HEADER, encodeTime(time)]];
+    const headers: RecordHeader[] = [[TIME_HEADER, encodeTime(this.#raised(node, time))]];
     let value: Uint8Array | null = null;
     if (target.valueSerde === undefined) {
       const kind = keyKind(record.key);
@@ -91,6 +106,12 @@ export class TaskOutput {
       return this.#collector.add(target.topic, partitionFor(key, target.partitions), sent, writer);
     }
     for (let p = 0; p < target.partitions; p++) this.#collector.add(target.topic, p, sent, writer);
+  }
+
+  #raised(node: GraphNode, time: RecordTime): RecordTime {
+    const floor = this.#floors.get(node);
+    if (floor === undefined || time.originWatermark >= floor) return time;
+    return { originWatermark: floor, coordinate: time.coordinate };
   }
 
   /** A late record: JSON with the record, the window, how late and why. */

@@ -160,7 +160,9 @@ export class Task {
     const promises = new Map<string, number>();
     for (const { node, input } of this.#nodes) {
       const topic = this.#output.derivedTopicOf(node);
-      if (topic !== undefined) promises.set(topic, Math.min(input, promises.get(topic) ?? Infinity));
+      if (topic === undefined) continue;
+      const m = Math.max(input, this.#output.floorOf(node));
+      promises.set(topic, Math.min(m, promises.get(topic) ?? Infinity));
     }
     return promises;
   }

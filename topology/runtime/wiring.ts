@@ -7,6 +7,7 @@ import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
 import { makeStore } from '../state/make-store.ts';
 import type { StateStore, StoreSpec } from '../state/store.ts';
 import { asBuffer, decodeValue, encodeValue } from '../state/value-codec.ts';
+import type { Floors } from './floors.ts';
 import { RecordCollector } from './record-collector.ts';
 import { type SourceTopic, SlotInput } from './slot-input.ts';
 import type { SlotState } from './slot-state.ts';
@@ -24,6 +25,8 @@ export interface Wiring {
   readonly topology: Topology;
   readonly sources: ReadonlyMap<string, SourceTopic>;
   readonly names: OutputNames;
+  /** Of stages that were added to topics which others wrote. */
+  readonly floors: Floors;
   /** Names of the repartition topics. */
   readonly repartitions: ReadonlySet<string>;
 }
@@ -35,7 +38,11 @@ export function numberedNames(topology: Topology): string[] {
 }
 
 /** Opens the serdes (registering schemas of the topics that the stages write) and lays out who reads and writes what. */
-export async function wire(topology: Topology, serdes: SerdeFactory, roster: readonly string[]): Promise<Wiring> {
+export async function wire(
+  topology: Topology,
+  serdes: SerdeFactory,
+  { names: roster, floors }: { readonly names: readonly string[]; readonly floors: Floors },
+): Promise<Wiring> {
   const open = (topic: AnyTopic, write: boolean): Promise<Serde<unknown>> =>
     serdes.open(`${topic.name}-value`, topic.value, { write });
   const sources = new Map<string, SourceTopic>();
@@ -53,7 +60,7 @@ export async function wire(topology: Topology, serdes: SerdeFactory, roster: rea
   const changelogs = new Map(topology.changelogs.map((changelog) => [changelog.store, changelog.topic]));
   const storeNumbers = new Map(topology.changelogs.map(({ store, topic }) => [store, roster.indexOf(topic)]));
   const repartitions = new Set(topology.internalTopics.map(({ name }) => name));
-  return { topology, sources, names: { targets, changelogs, storeNumbers }, repartitions };
+  return { topology, sources, names: { targets, changelogs, storeNumbers }, floors, repartitions };
 }
 
 async function sourceOf(
@@ -88,7 +95,7 @@ export function makeSlotParts(
   state?: SlotState,
 ): { tasks: Task[]; inputs: SlotInput[]; collector: RecordCollector } {
   const collector = new RecordCollector();
-  const output = new TaskOutput(collector, wiring.names, partition);
+  const output = new TaskOutput(collector, wiring, partition);
   const subs = wiring.topology.subTopologies.filter((sub) => partition < sub.partitions);
   const tasks = subs.map((sub) => {
     const makeOwn = (name: string): StateStore => {

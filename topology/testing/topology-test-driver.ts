@@ -94,7 +94,7 @@ export class TopologyTestDriver {
   /** Builds the topology; rejects with TopologyError as `buildTopology` does. */
   static async create(options: TestDriverOptions): Promise<TopologyTestDriver> {
     const topology = buildTopology(options.stages, { app: options.app ?? 'test', time: options.time ?? 'watermark' });
-    const wiring = await wire(topology, options.serdes, numberedNames(topology));
+    const wiring = await wire(topology, options.serdes, { names: numberedNames(topology), floors: {} });
     return new TopologyTestDriver(topology, wiring, options);
   }
 

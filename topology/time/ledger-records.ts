@@ -3,7 +3,8 @@
  *   pin|<topic>|<partition>|<at>   {"m"}                 from offset `at` on the clock of the origin partition is at least m
  *   wm|<writer>|<topic>            {"m","ends"}          all that the writer writes at offsets >= ends[q] has ow >= m
  *   roster|<app>                   {"topics","epoch",    append-only list of topic names: a topic's number is its place in it;
- *                                   "stores"}            what makes the content of each store, in words
+ *                                   "stores", "writers", what makes the content of each store, in words; per topic the tasks that write
+ *                                   "floors"}            it; what stages that were added later raise the ow of their records to (rule 9)
  * m is in ms; "-inf" and "+inf" stand for the infinities.
  */
 
@@ -30,6 +31,10 @@ export interface Roster {
   readonly epoch: string;
   /** Per store what makes its content; of stores no longer used, too. */
   readonly stores: Readonly<Record<string, string>>;
+  /** Per topic the tasks that write it. */
+  readonly writers: Readonly<Record<string, readonly string[]>>;
+  /** Per `stage|topic`, ms. */
+  readonly floors: Readonly<Record<string, number>>;
 }
 
 /** One record of the ledger, parsed; `null` value of a pin = withdrawn (its offset lies before the log's start). */
@@ -65,7 +70,8 @@ export function encodePromise(promise: WriterPromise): LedgerBytes {
 
 /** The roster as ledger record. */
 export function encodeRoster(roster: Roster): LedgerBytes {
-  return bytes(`roster|${roster.app}`, { topics: roster.topics, epoch: roster.epoch, stores: roster.stores });
+  const { topics, epoch, stores, writers, floors } = roster;
+  return bytes(`roster|${roster.app}`, { topics, epoch, stores, writers, floors });
 }
 
 /** Parses a record; undefined for tombstones and for keys of a later version (they are none of this reader's business). */
@@ -79,10 +85,13 @@ export function parseLedgerRecord(key: Buffer | null, value: Buffer | null): Led
     topics?: string[];
     epoch?: string;
     stores?: Record<string, string>;
+    writers?: Record<string, string[]>;
+    floors?: Record<string, number>;
   };
   if (kind === 'pin') return { kind: 'pin', topic: a, partition: Number(b), at: BigInt(c), m: readMs(body.m) };
   if (kind === 'wm') {
     return { kind: 'promise', writer: a, topic: b, m: readMs(body.m), ends: (body.ends ?? []).map(BigInt) };
   }
-  return { kind: 'roster', app: a, topics: body.topics ?? [], epoch: body.epoch ?? '', stores: body.stores ?? {} };
+  const { topics = [], epoch = '', stores = {}, writers = {}, floors = {} } = body;
+  return { kind: 'roster', app: a, topics, epoch, stores, writers, floors };
 }

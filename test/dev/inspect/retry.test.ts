@@ -95,7 +95,7 @@ describe('a retry', () => {
     const collector = {
       add: (_topic: string, _partition: number, record: (typeof added)[number]) => void added.push(record),
     };
-    new TaskOutput(collector as never, {} as never, 3).deadLetter(
+    new TaskOutput(collector as never, { names: { targets: new Map() }, floors: {} } as never, 3).deadLetter(
       's',
       't',
       cursor,

@@ -109,7 +109,14 @@ test('ledger records come back as they were written; what is unknown is left alo
   assert.deepEqual(parse(encodePin(pin)), { kind: 'pin', ...pin });
   const promise = { writer: 'silver.a/2', topic: 'silver.a', m: Infinity, ends: [1n, 0n, 22n] };
   assert.deepEqual(parse(encodePromise(promise)), { kind: 'promise', ...promise });
-  const roster = { app: 'shop', topics: ['a', 'b'], epoch: 'e', stores: { s: 'count' } };
+  const roster = {
+    app: 'shop',
+    topics: ['a', 'b'],
+    epoch: 'e',
+    stores: { s: 'count' },
+    writers: { 'silver.a': ['silver.a/0'] },
+    floors: { 'silver.b|silver.a': 12 },
+  };
   assert.deepEqual(parse(encodeRoster(roster)), { kind: 'roster', ...roster });
   assert.equal(parseLedgerRecord(Buffer.from('pin|a|0|0'), null), undefined);
   assert.equal(parseLedgerRecord(Buffer.from('later|x'), Buffer.from('{}')), undefined);
