@@ -74,6 +74,7 @@ export class Installation {
     await this.#admin.ensureTopics([...topics, { name: HINTS_TOPIC, partitions: 1 }]);
     this.#producer = await this.#client.producer();
     await this.#start();
+    if (this.#random.chance(0.7)) await this.#start();
   }
 
   /** Writes a record and perhaps what its source says, then lets something happen. */
@@ -82,7 +83,7 @@ export class Installation {
     if (planned.said !== undefined) await this.say(planned.said.topic, planned.said.time);
     const g = this.#random;
     if (g.chance(0.3)) await this.#world.until(this.#world.clock.sleep(g.int(0, 20)));
-    if (g.chance(0.02)) await this.#happen();
+    if (g.chance(0.025)) await this.#happen();
   }
 
   /** Everything of a topic before `time` is there. */

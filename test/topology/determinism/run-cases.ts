@@ -46,6 +46,8 @@ export async function runCases(wanted: Wanted): Promise<Told[]> {
 /** How often, at least, a run must have had each: below that the runs show too little. */
 const SHARE = 0.3;
 const LATE_SHARE = 0.05;
+/** Fewer runs than that say nothing about shares. */
+const ENOUGH = 20;
 
 /** No run may differ, and enough of them must have been through something. */
 export function judge(t: TestContext, told: readonly Told[]): void {
@@ -69,6 +71,7 @@ export function judge(t: TestContext, told: readonly Told[]): void {
       .map(([name, part]) => `${name} ${percent(part)}`)
       .join(', ')}`,
   );
+  if (cases.length < ENOUGH) return;
   for (const [name, part] of Object.entries(shares)) assert.ok(part >= SHARE, `too few runs had a ${name}`);
   assert.ok(sum(({ late }) => late) >= LATE_SHARE * sum(({ records }) => records), 'too few records are late');
 }

@@ -20,7 +20,7 @@ export function plan(g: Random, records: number): { readonly records: readonly P
   const planned = Array.from({ length: records }, (_, id): Planned => {
     now += g.chance(0.06) ? g.int(0, 40) : g.int(0, 4);
     const key = `k${g.int(0, 3)}`;
-    const behind = g.chance(0.4) ? g.int(0, 2 * OUT_OF_ORDERNESS) : g.chance(0.15) ? g.int(10, 60) : 0;
+    const behind = g.chance(0.4) ? g.int(0, 2 * OUT_OF_ORDERNESS) : g.chance(0.25) ? g.int(10, 60) : 0;
     const timestamp = now - behind;
     const said = g.chance(0.08)
       ? { topic: (g.chance(0.5) ? events : rates).name, time: now + g.int(-10, 6) }
