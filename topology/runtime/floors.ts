@@ -1,12 +1,13 @@
 /**
- * Stages that an upgrade adds to topics which others write already (TIME.md rule 9): what is behind such a topic may have closed windows by what the others
- * had promised. So the ow of all that the new stage writes is raised to the minimum of their promises as they stood before: its floor.
+ * What an upgrade does to the time of what stages write (TIME.md rule 9). A stage that is added to a topic which others write, or that reads one topic more
+ * than before, has old records to give; but what is behind has closed windows by what was promised before. So the ow of all that a task writes is raised to
+ * its floor.
  */
 import type { WriterPromise } from '../time/ledger-records.ts';
 
 /** Per topic the tasks that write it. */
 export type Writers = Readonly<Record<string, readonly string[]>>;
-/** Per `stage|topic` the floor, ms. */
+/** Per `writer|topic` the floor, ms. */
 export type Floors = Readonly<Record<string, number>>;
 
 const stageOf = (writer: string): string => writer.slice(0, writer.lastIndexOf('/'));
@@ -24,17 +25,21 @@ export function writerNames(
 }
 
 /**
- * The floors of stages that write a topic in `is` and did not in `was`. Call it while no application runs that wrote by `was`: `promises`, by
- * `writer|topic`, is then all that readers can have gone by. A former writer without a promise has let nothing close: no floor.
+ * The floors of the tasks in `is`, after `was`: of one that has promised, its promise; of a task of a stage that did not write the topic, the minimum of what
+ * those that did have promised, if all of them have: else nobody has closed anything. Call it while no application runs that wrote by `was`: `promises`,
+ * by `writer|topic`, is then all that readers can have gone by.
  */
-export function floorsOfAdded(was: Writers, is: Writers, promises: ReadonlyMap<string, WriterPromise>): Floors {
+export function floorsAfter(was: Writers, is: Writers, promises: ReadonlyMap<string, WriterPromise>): Floors {
   const floors: Record<string, number> = {};
   for (const [topic, writers] of Object.entries(is)) {
     const former = was[topic] ?? [];
-    const known = new Set(former.map(stageOf));
-    const floor = Math.min(...former.map((writer) => promises.get(`${writer}|${topic}`)?.m ?? -Infinity));
-    if (former.length === 0 || !Number.isFinite(floor)) continue;
-    for (const writer of writers) if (!known.has(stageOf(writer))) floors[`${stageOf(writer)}|${topic}`] = floor;
+    const stages = new Set(former.map(stageOf));
+    const least = Math.min(Infinity, ...former.map((writer) => promises.get(`${writer}|${topic}`)?.m ?? -Infinity));
+    for (const writer of writers) {
+      const id = `${writer}|${topic}`;
+      const floor = promises.get(id)?.m ?? (stages.has(stageOf(writer)) ? -Infinity : least);
+      if (Number.isFinite(floor)) floors[id] = floor;
+    }
   }
   return floors;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { BatchBuilder } from '../record-batch.ts';
 import { encodeRoster } from '../time/ledger-records.ts';
 import type { KafkaAdmin, KafkaClient } from './kafka-client.ts';
-import { type Floors, floorsOfAdded, type Writers } from './floors.ts';
+import { type Floors, floorsAfter, type Writers } from './floors.ts';
 import { ledgerTopicOf, type LedgerReader } from './ledger-reader.ts';
 import { compareStores, refuseChanged, type StoreChanges } from './store-changes.ts';
 
@@ -62,7 +62,7 @@ export async function updateRoster(options: {
     const topics = [...known, ...added];
     // Nobody runs who wrote by the former roster.
     const promises = ledger.promises(() => true);
-    const floors = { ...before, ...floorsOfAdded(ledger.roster?.writers ?? {}, writers, promises) };
+    const floors = { ...before, ...floorsAfter(ledger.roster?.writers ?? {}, writers, promises) };
     const record = encodeRoster({ app, topics, epoch, stores: { ...was, ...stores }, writers, floors });
     const batch = new BatchBuilder();
     batch.append(record.key, record.value, clock.now());

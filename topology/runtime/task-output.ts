@@ -53,7 +53,7 @@ export class TaskOutput {
     this.#names = names;
     this.#partition = partition;
     for (const [node, { topic }] of names.targets) {
-      const floor = floors[`${node.stage}|${topic}`];
+      const floor = floors[`${node.stage}/${partition}|${topic}`];
       if (floor !== undefined) this.#floors.set(node, floor);
     }
   }

@@ -25,7 +25,7 @@ export interface Wiring {
   readonly topology: Topology;
   readonly sources: ReadonlyMap<string, SourceTopic>;
   readonly names: OutputNames;
-  /** Of stages that were added to topics which others wrote. */
+  /** What tasks raise the ow of what they write to: from the last upgrade. */
   readonly floors: Floors;
   /** Names of the repartition topics. */
   readonly repartitions: ReadonlySet<string>;

@@ -4,7 +4,7 @@
  *   wm|<writer>|<topic>            {"m","ends"}          all that the writer writes at offsets >= ends[q] has ow >= m
  *   roster|<app>                   {"topics","epoch",    append-only list of topic names: a topic's number is its place in it;
  *                                   "stores", "writers", what makes the content of each store, in words; per topic the tasks that write
- *                                   "floors"}            it; what stages that were added later raise the ow of their records to (rule 9)
+ *                                   "floors"}            it; what they raise the ow of their records to (rule 9)
  * m is in ms; "-inf" and "+inf" stand for the infinities.
  */
 
@@ -33,7 +33,7 @@ export interface Roster {
   readonly stores: Readonly<Record<string, string>>;
   /** Per topic the tasks that write it. */
   readonly writers: Readonly<Record<string, readonly string[]>>;
-  /** Per `stage|topic`, ms. */
+  /** Per `writer|topic`, ms. */
   readonly floors: Readonly<Record<string, number>>;
 }
 

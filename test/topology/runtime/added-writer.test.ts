@@ -32,6 +32,13 @@ const copy = (name: string, from: typeof web): Stage =>
       .pipe(mapValues((value) => value))
       .to(sales);
   });
+/** The stage of that name, once it reads both. */
+const both = stage('web-sales', (s) => {
+  s.stream(web)
+    .merge(s.stream(till))
+    .pipe(mapValues((value) => value))
+    .to(sales);
+});
 const counts = stage('counts', (s) => {
   s.stream(sales)
     .pipe(
@@ -98,7 +105,7 @@ class Shop {
   }
 }
 
-describe('a stage that is added to a topic which others write', () => {
+describe('a stage that an upgrade adds or changes', () => {
   test('does not open again what has closed: its old records are late there', async () => {
     const shop = new Shop();
     await shop.open();
@@ -122,6 +129,25 @@ describe('a stage that is added to a topic which others write', () => {
     for (const topic of [web, till]) await shop.complete(topic, 10);
     assert.deepEqual(await shop.rows(), ['k@1=2', 'k@2=1', 'k@3=1', 'k@7=2', 'k@8=2']);
     assert.deepEqual(shop.late(), [1, 3, 2]);
+    await shop.clock.until(app.stop());
+  });
+
+  test('nor does a stage that wrote it before and reads one topic more', async () => {
+    const shop = new Shop();
+    await shop.open();
+    await shop.sold(web, 1, 1, 2, 3);
+    await shop.sold(till, 1, 3, 7);
+    await shop.complete(web, 5);
+    const old = await shop.start(copy('web-sales', web), counts);
+    assert.deepEqual(await shop.rows(), ['k@1=2', 'k@2=1', 'k@3=1']);
+    await shop.clock.until(old.stop());
+    let app = await shop.start(both, counts);
+    assert.deepEqual(await shop.rows(), ['k@1=2', 'k@2=1', 'k@3=1']);
+    assert.deepEqual(shop.late(), [1, 3]);
+    await shop.clock.until(app.stop());
+    app = await shop.start(both, counts);
+    for (const topic of [web, till]) await shop.complete(topic, 10);
+    assert.deepEqual(await shop.rows(), ['k@1=2', 'k@2=1', 'k@3=1', 'k@7=1']);
     await shop.clock.until(app.stop());
   });
 

@@ -115,7 +115,7 @@ test('ledger records come back as they were written; what is unknown is left alo
     epoch: 'e',
     stores: { s: 'count' },
     writers: { 'silver.a': ['silver.a/0'] },
-    floors: { 'silver.b|silver.a': 12 },
+    floors: { 'silver.b/0|silver.a': 12 },
   };
   assert.deepEqual(parse(encodeRoster(roster)), { kind: 'roster', ...roster });
   assert.equal(parseLedgerRecord(Buffer.from('pin|a|0|0'), null), undefined);
