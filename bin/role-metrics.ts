@@ -36,7 +36,7 @@ export async function tellMetrics(told: Told): Promise<MetricsServer | undefined
 /** Role `run`; undefined before the application has started. */
 export function stageMetrics(stats: AppStats | undefined): Metric[] {
   if (stats === undefined) return [];
-  const { stages, commitMs, restoring, state } = stats;
+  const { stages, commitMs } = stats;
   const per = (name: string, help: string, type: Type, value: (stage: StageStats) => number | null): Metric => ({
     name: `sluice_stage_${name}`,
     help,
@@ -83,6 +83,21 @@ export function stageMetrics(stats: AppStats | undefined): Metric[] {
     },
     one('sluice_slots', 'Slots (partition numbers) that this process holds.', 'gauge', stats.slots.length),
     one('sluice_commits_total', 'Transactions committed by the slots held now.', 'counter', stats.commits),
+    ...restoreMetrics(stats),
+    {
+      name: 'sluice_commit_seconds',
+      help: 'Duration of commits, from begin to acknowledgement.',
+      type: 'histogram',
+      samples: [
+        { bounds: commitMs.bounds.map((ms) => ms / 1_000), counts: commitMs.counts, sum: commitMs.sum / 1_000 },
+      ],
+    },
+  ];
+}
+
+/** How far the stores are back, and what they take in memory when they lie above files. */
+function restoreMetrics({ restoring, state }: AppStats): Metric[] {
+  return [
     one('sluice_restore_offsets', 'Changelog offsets to read before the slots run.', 'gauge', restoring.total),
     one('sluice_restored_offsets', 'Of those, read.', 'gauge', restoring.done),
     one('sluice_restore_offsets_per_second', 'Speed of the restore under way.', 'gauge', restoring.perSecond),
@@ -95,14 +110,6 @@ export function stageMetrics(stats: AppStats | undefined): Metric[] {
           one('sluice_state_memory_bytes', 'State in memory, estimated.', 'gauge', state.usedBytes),
           one('sluice_state_budget_bytes', 'What it may take.', 'gauge', state.budgetBytes),
         ]),
-    {
-      name: 'sluice_commit_seconds',
-      help: 'Duration of commits, from begin to acknowledgement.',
-      type: 'histogram',
-      samples: [
-        { bounds: commitMs.bounds.map((ms) => ms / 1_000), counts: commitMs.counts, sum: commitMs.sum / 1_000 },
-      ],
-    },
   ];
 }
 

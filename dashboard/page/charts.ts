@@ -106,11 +106,11 @@ function columns({ times, series }: Extract<ChartNow, { kind: 'series' }>, width
   return [...grid, ...marks, ...axis];
 }
 
-/** The next figure that an axis can end with: 1, 2, 4, 5, 10 and so on. */
+/** The next figure that an axis can end with: 1, 2, 3, 4, 5, 8, 10 and so on. */
 function niceMost(value: number): number {
   if (value <= 2) return 2;
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 4, 5, 8, 10].find((each) => each * power >= value) ?? 10) * power;
+  return ([1, 2, 3, 4, 5, 8, 10].find((each) => each * power >= value) ?? 10) * power;
 }
 
 const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);

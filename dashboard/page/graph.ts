@@ -40,6 +40,7 @@ export class Graph {
   #nodes: DrawnNode[] = [];
   #edges: { readonly placed: PlacedEdge; readonly path: SVGPathElement }[] = [];
   #chosen: string | undefined;
+  #shownAt = 0;
 
   /** `onChoice`: a node was chosen, by mouse or keyboard. */
   constructor(root: SVGSVGElement, onChoice: (id: string | undefined) => void) {
@@ -75,12 +76,15 @@ export class Graph {
   /** New figures; the nodes stay. */
   show(snapshot: Snapshot): void {
     const rates = new Map<string, number | null>();
+    // Other parts answer in between: rates are as they were then.
+    const isNew = snapshot.history.at > this.#shownAt;
+    this.#shownAt = snapshot.history.at;
     for (const { placed, group, texts, line, area, past } of this.#nodes) {
       const { state, rate, texts: words, sentence } = figuresOf(placed, snapshot);
       rates.set(placed.id, rate);
       for (const [name, element] of texts) setText(element, words[name] ?? '');
       setAttributes(group, { 'aria-label': sentence, 'data-state': state });
-      past.push(rate);
+      if (isNew) past.push(rate);
       if (past.length > POINTS) past.shift();
       const { width, height } = sparkOf(placed);
       const { line: d, area: filled } = sparkPaths(past, width, height, POINTS);

@@ -6,7 +6,7 @@ import { ROOT } from '../supervisor/local-run.ts';
 import { findChromium } from '../tests/chromium.ts';
 
 const MAX_BYTES = 300_000;
-const SIZE = { width: 1440, height: 1250 };
+const SIZE = { width: 1440, height: 1400 };
 
 const [url = 'http://127.0.0.1:9080', seconds = '120', scheme = 'light', file = join(ROOT, 'docs', 'dashboard.png')] =
   process.argv.slice(2);

@@ -11,16 +11,47 @@ import {
   sorted,
   stage,
 } from '#topology';
-import type { GoldLoginAnomalies, SilverLoginsEnriched } from '#schemas';
 import { FORM } from '../silver/clean.ts';
+import type { GoldLoginAnomalies, SilverLoginsEnriched } from '#schemas';
 import { topics } from '../topics.ts';
 import { anomaliesOf, isForgotten, type LoginHistory, NO_HISTORY, remember } from './login-rules.ts';
+
+/** What gold.login_anomalies promises. */
+export const loginAnomaliesContract = contract(topics.gold.loginAnomalies, {
+  grain: 'one row per login and rule that it breaks; final',
+  key: 'eventId|rule',
+  freshness: '4m',
+  since: 'event',
+  checks: [
+    oneOf('rule', ['brute_force', 'impossible_travel', 'new_device_and_country']),
+    rule('each rule has what shows it', (row) => {
+      const [isForce, isTravel] = [row.rule === 'brute_force', row.rule === 'impossible_travel'];
+      return isForce === (row.failures !== null) && isTravel === (row.previousAt !== null && row.distanceKm !== null);
+    }),
+    atLeast('userId', 1),
+    matches('country', FORM.country, 'a country code'),
+    atLeast('failures', 5),
+    atLeast('distanceKm', 500),
+  ],
+  example: {
+    eventId: '6f2c1f0e-0b5e-4b0a-9a53-3f1d7a0c5f10',
+    rule: 'impossible_travel',
+    userId: 7,
+    occurredAt: Date.UTC(2026, 4, 17, 10),
+    country: 'NG',
+    device: 'pixel',
+    homeCountry: 'GB',
+    failures: null,
+    previousAt: Date.UTC(2026, 4, 17, 9),
+    distanceKm: 5_010,
+  },
+});
 
 const stores = { histories: keyValueStore<string, LoginHistory>('login-histories') };
 
 /** Judges the attempts of each user in their order; what nobody asks for any more is forgotten. */
 const suspicious = process<string, SilverLoginsEnriched, string, GoldLoginAnomalies, typeof stores>(
-  { name: 'login-clock', stores, eventTimeEvery: '1d' },
+  { name: 'login-clock', stores, eventTimeEvery: '1d', remembers: '90d' },
   (context) => ({
     process({ key, value: login, timestamp }) {
       const { histories } = context.stores;
@@ -38,41 +69,6 @@ const suspicious = process<string, SilverLoginsEnriched, string, GoldLoginAnomal
     },
   }),
 );
-
-/** What gold.login_anomalies promises. */
-export const loginAnomaliesContract = contract(topics.gold.loginAnomalies, {
-  grain: 'one row per suspicious login and rule that it broke; never changes',
-  key: 'eventId|rule',
-  freshness: '5m',
-  since: 'event',
-  checks: [
-    atLeast('userId', 1),
-    oneOf('rule', ['brute_force', 'impossible_travel', 'new_device_and_country']),
-    matches('country', FORM.country, 'a country code'),
-    atLeast('failures', 1),
-    atLeast('distanceKm', 1),
-    rule(
-      'brute_force, and only that, counts failures',
-      (row) => (row.rule === 'brute_force') === (row.failures !== null),
-    ),
-    rule(
-      'impossible_travel, and only that, has a distance',
-      (row) => (row.rule === 'impossible_travel') === (row.distanceKm !== null),
-    ),
-  ],
-  example: {
-    eventId: '6f2c1f0e-0b5e-4b0a-9a53-3f1d7a0c5f11',
-    rule: 'impossible_travel',
-    userId: 7,
-    occurredAt: Date.UTC(2026, 4, 17, 10),
-    country: 'NZ',
-    device: 'phone-7',
-    homeCountry: 'GB',
-    failures: null,
-    previousAt: Date.UTC(2026, 4, 17, 9),
-    distanceKm: 18_800,
-  },
-});
 
 /**
  * gold.login_anomalies: logins that somebody else than the user may have made, by the rules of login-rules.ts; each row is an alert, and never changes. Key:

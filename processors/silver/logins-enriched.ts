@@ -1,12 +1,12 @@
 import { filter } from 'rxjs';
-import { asOfJoin, atLeast, between, checked, contract, dedupe, keyBy, matches, rule, stage } from '#topology';
+import { asOfJoin, atLeast, between, checked, contract, dedupe, keyBy, matches, stage } from '#topology';
 import type { SilverLoginsEnriched } from '#schemas';
 import { topics } from '../topics.ts';
 import { countryCode, FORM, text } from './clean.ts';
 
 /** What silver.logins_enriched promises. */
 export const loginsEnrichedContract = contract(topics.silver.loginsEnriched, {
-  grain: 'one row per attempt of a named user to log in, each event once',
+  grain: 'one row per attempt to log in that names a user, each event once',
   key: 'userId',
   freshness: '3m',
   since: 'event',
@@ -14,21 +14,21 @@ export const loginsEnrichedContract = contract(topics.silver.loginsEnriched, {
     atLeast('userId', 1),
     matches('method', FORM.lowerCase, 'in lower case'),
     matches('country', FORM.country, 'a country code'),
-    matches('homeCountry', FORM.country, 'a country code'),
+    matches('device', FORM.lowerCase, 'in lower case'),
     between('latitude', -90, 90),
     between('longitude', -180, 180),
-    rule('latitude and longitude come together', (row) => (row.latitude === null) === (row.longitude === null)),
+    matches('homeCountry', FORM.country, 'a country code'),
   ],
   example: {
-    eventId: '6f2c1f0e-0b5e-4b0a-9a53-3f1d7a0c5f11',
+    eventId: '6f2c1f0e-0b5e-4b0a-9a53-3f1d7a0c5f10',
     userId: 7,
     occurredAt: Date.UTC(2026, 4, 17, 10),
     succeeded: true,
     method: 'password',
     country: 'GB',
-    device: 'phone-7',
-    latitude: 51.5,
-    longitude: -0.1,
+    device: 'pixel',
+    latitude: 51.5074,
+    longitude: -0.1278,
     homeCountry: 'GB',
     registeredAt: Date.UTC(2026, 4, 1),
   },

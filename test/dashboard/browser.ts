@@ -10,6 +10,8 @@ export const needs = 'missing' in found ? `needs Chromium: ${found.missing}` : u
 /** As root there is no sandbox, and a container has little shared memory. */
 const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--force-color-profile=srgb'];
 const TIMEOUT_MS = 60_000;
+/** Longer than anything that is waited for: a wait is one call. */
+const PROTOCOL_MS = 240_000;
 
 export async function startBrowser(): Promise<Browser> {
   if ('missing' in found) throw new Error(needs);
@@ -19,7 +21,7 @@ export async function startBrowser(): Promise<Browser> {
     env: { ...process.env, ...env },
     args: ARGS,
     timeout: TIMEOUT_MS,
-    protocolTimeout: TIMEOUT_MS,
+    protocolTimeout: PROTOCOL_MS,
   });
 }
 
@@ -49,12 +51,12 @@ export async function ask<T>(page: Page, expression: string): Promise<T> {
 }
 
 /** Waits until an expression in the page is true. */
-export async function becomes(page: Page, expression: string): Promise<void> {
+export async function becomes(page: Page, expression: string, timeout = TIMEOUT_MS): Promise<void> {
   try {
-    await page.waitForFunction(expression, { polling: 100, timeout: TIMEOUT_MS });
+    await page.waitForFunction(expression, { polling: 100, timeout });
   } catch (cause) {
     const text = await ask<string>(page, 'document.body.innerText.slice(0, 3000)').catch(() => 'no page');
-    throw new Error(`${expression}: not within ${TIMEOUT_MS / 1_000} s; the page says:\n${text}`, { cause });
+    throw new Error(`${expression}: not within ${timeout / 1_000} s; the page says:\n${text}`, { cause });
   }
 }
 

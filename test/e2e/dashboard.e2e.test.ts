@@ -11,6 +11,8 @@ import { Installation } from './installation.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
 
 const SIMULATION = ['--seconds', '4', '--seed', '5'];
+/** The simulator has to start, and three stages to pass records on. */
+const FLOW_MS = 180_000;
 const SINKS = ['warehouse', 'lake-bronze', 'lake-silver', 'lake-gold'];
 
 /** A way to a server that can be cut and mended. */
@@ -21,7 +23,7 @@ class Wire {
   port = 0;
 
   constructor(to: URL) {
-    this.#to = to;
+    this.#to = new URL(to);
   }
 
   async mend(): Promise<void> {
@@ -55,7 +57,7 @@ class Wire {
 
 describe(
   `the dashboard of a real run${needs === undefined ? '' : ` (${needs})`}`,
-  { timeout: 10 * 60_000, skip: needs !== undefined },
+  { timeout: 14 * 60_000, skip: needs !== undefined },
   () => {
     let shop: Installation;
     let wire: Wire;
@@ -108,7 +110,7 @@ describe(
         'source bronze.app.pageviews',
         'stage silver.pageviews_by_items',
         'stage gold.pageviews_by_channel',
-      ].map((node) => becomes(page, rate(node)));
+      ].map((node) => becomes(page, rate(node), FLOW_MS));
       const simulate = shop.role('simulate', SIMULATION);
       await Promise.all(seen);
       await becomes(page, `document.querySelector('.edge.flows') !== null`);
@@ -167,10 +169,10 @@ describe(
 
     test('Kafka goes and comes', async () => {
       await shop.servers.kill('kafka');
-      await becomes(page, part('Kafka', 'down'));
+      await becomes(page, part('Kafka', 'down'), FLOW_MS);
       assert.equal(await ask(page, part('PostgreSQL', 'up')), true);
       await shop.servers.revive('kafka');
-      await becomes(page, part('Kafka', 'up'));
+      await becomes(page, part('Kafka', 'up'), FLOW_MS);
       assert.deepEqual(problems, []);
     });
   },

@@ -5,7 +5,18 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Block, ROOT } from './blocks.ts';
 
-const FOLDERS = ['bin', 'connectors', 'dashboard', 'dev', 'processors', 'schemas', 'simulators', 'topology', 'test'];
+const FOLDERS = [
+  'bin',
+  'connectors',
+  'dashboard',
+  'dev',
+  'docs',
+  'processors',
+  'schemas',
+  'simulators',
+  'topology',
+  'test',
+];
 const FILES = ['package.json', 'tsconfig.json', '.oxlintrc.json', '.oxfmtrc.json', '.env.example'];
 const DEADLINE_MS = 120_000;
 

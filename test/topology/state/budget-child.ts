@@ -142,7 +142,7 @@ async function measure(
   directory: string,
 ): Promise<BudgetRun> {
   const topology = buildTopology([byHour], { app: 'm' });
-  const wiring = await wire(topology, jsonSerdes, numberedNames(topology));
+  const wiring = await wire(topology, jsonSerdes, { names: numberedNames(topology), floors: {} });
   const quiet = { debug: () => undefined, info: () => undefined, warn: console.error, error: console.error };
   const clock = { now: () => Date.now(), sleep: () => Promise.resolve() };
   const budget = new StateBudget(budgetBytes);
