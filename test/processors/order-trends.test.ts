@@ -77,19 +77,13 @@ describe('gold.order_trends', () => {
     ]);
   });
 
-  test('categories apart; a purchase from the past changes its day and the one after it, however long ago', async () => {
+  test('categories apart; a purchase that is told after later ones counts in its day, and as the past of the one after it', async () => {
     const shop = await bench();
     const since = at('2026-03-01T00:00:00Z');
     await shop.item(since, 1, 'Books');
     await shop.item(since, 2, 'TOYS');
     await shop.buy(at('2026-03-05T10:00:00Z'));
     await shop.buy(at('2026-03-05T10:00:00Z'), { itemId: 2 });
-    await shop.settle(at('2026-03-05T12:00:00Z'), ['bronze.shop.items', 'bronze.shop.users']);
-    const before = await trends(shop, 'day');
-    assert.deepEqual(
-      before,
-      Array.from({ length: 2 }, () => ['2026-03-04T23:00:00.000Z', 24, 1, 0, null]),
-    );
     await shop.snapshotOfPurchase(at('2026-03-04T10:00:00Z'), 13);
     await shop.settle(LATER);
     const rows = (await shop.rows('gold.order_trends')).filter((row) => row['period'] === 'day');

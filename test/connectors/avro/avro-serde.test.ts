@@ -27,6 +27,7 @@ function arbitrary(type: Type): fc.Arbitrary<unknown> {
   if (type instanceof types.StringType) return fc.string({ unit: 'grapheme' });
   if (type instanceof types.LongType) return fc.maxSafeInteger().map((value) => Math.trunc(value / 2) + 0);
   if (type instanceof types.IntType) return fc.integer();
+  if (type instanceof types.DoubleType) return fc.double({ noNaN: true });
   if (type instanceof types.BooleanType) return fc.boolean();
   if (type instanceof types.NullType) return fc.constant(null);
   throw new Error(`no values for ${type.typeName}`);
