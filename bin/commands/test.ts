@@ -73,7 +73,7 @@ async function onServers({ long, keep, filters, signal }: Options): Promise<Coun
   try {
     const broken = servers.failures.map(({ message }) => `✖ ${message}`);
     for (const line of broken) process.stdout.write(`${line}\n`);
-    const env = { ...servers.env, ...(keep && { SLUICE_TEST_KEEP: '1' }) };
+    const env = { ...servers.env, ...(keep && { SLUICE_TEST_KEEP: '1' }), ...(long && { SLUICE_TEST_LONG: '1' }) };
     const one = { root, env, signal, concurrency: 1 };
     const counts = addCounts(
       { passed: 0, failed: broken.length, skipped: 0, failures: broken },

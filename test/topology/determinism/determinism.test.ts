@@ -1,7 +1,7 @@
 /**
  * Results are a function of the log alone, for the engine as a whole: real stages, slots, transactions and groups over the broker in memory, one to four
  * instances that are started, stopped, killed and frozen, calls that fail. Committed output and late records are those of one uninterrupted replay by the
- * run's pins, and those of the definition over the set of records and pins. A thousand runs: determinism.it.test.ts. SLUICE_SEED repeats a seed.
+ * run's pins, and those of the definition over the set of records and pins. More of them: determinism.it.test.ts. SLUICE_SEED repeats a seed.
  */
 import { describe, test } from 'node:test';
 import { judge, runCases } from './run-cases.ts';

@@ -14,7 +14,8 @@ import type { World } from './world.ts';
 const brokers = process.env['SLUICE_TEST_KAFKA'];
 if (brokers === undefined) throw new Error('SLUICE_TEST_KAFKA is not set: npm test starts a broker and sets it');
 
-const CASES = 20;
+/** Twenty with SLUICE_TEST_LONG=1, which npm run test:long sets. */
+const CASES = process.env['SLUICE_TEST_LONG'] !== '1' ? 6 : 20;
 const AT_ONCE = 4;
 const RECORDS = 200;
 /** On a machine that is busy with other things no run begins after that; how many there were is said. */
