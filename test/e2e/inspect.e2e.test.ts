@@ -10,7 +10,7 @@ import { undocumented } from '../docs/fields.ts';
 import { Installation } from './installation.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
 
-const SIMULATION = ['--seconds', '5', '--seed', '11'];
+const SIMULATION = ['--seconds', '12', '--seed', '11'];
 process.env['SLUICE_METRICS_PORT'] = '0';
 
 interface Lag {
@@ -64,8 +64,9 @@ describe('looking into a real run', { timeout: 6 * 60_000 }, () => {
       [...samples].reduce((all, [id, value]) => (id.startsWith(`${name}{`) ? all + value : all), 0);
     const sources = await scrape('sources');
     assert.equal(sources.get('sluice_cdc_records_total'), sum(of('bronze.shop.')));
-    assert.equal(total(sources, 'sluice_collector_events_total'), sum(of('bronze.app.')));
-    assert.ok(sum(of('bronze.app.')) > 3_000);
+    const collected = [...of('bronze.app.'), ...of('bronze.ops.')];
+    assert.equal(total(sources, 'sluice_collector_events_total'), sum(collected));
+    assert.ok(sum(collected) > 3_000);
     for (const writer of ['cdc.shop', 'collector']) {
       // One per partition of each topic.
       const hints = sources.get(`sluice_hints_total{writer=${writer}}`) ?? 0;
@@ -73,7 +74,7 @@ describe('looking into a real run', { timeout: 6 * 60_000 }, () => {
     }
     assert.ok(total(sources, 'sluice_cdc_binlog_position_bytes') > 0);
     assert.ok((sources.get('sluice_collector_requests_total{status=200}') ?? 0) > 0);
-    const rejected = [...records.keys()].filter((name) => /^bronze\.app\..*\.dlq$/.test(name));
+    const rejected = [...records.keys()].filter((name) => /^bronze\.(app|ops)\..*\.dlq$/.test(name));
     assert.equal(sources.get('sluice_collector_rejected_total'), sum(rejected));
 
     const run = await scrape('run');
