@@ -13,7 +13,7 @@ import { testEnvironment } from '../../dev/tests/run-tests.ts';
 import { runRole, until } from './roles.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const COPIED = ['bin', 'connectors', 'dev', 'processors', 'schemas', 'simulators', 'topology'];
+const COPIED = ['bin', 'connectors', 'dashboard', 'dev', 'processors', 'schemas', 'simulators', 'topology'];
 const FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'docker-compose.yml'];
 const START_MS = 120_000;
 const END_MS = 20_000;
