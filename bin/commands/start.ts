@@ -46,7 +46,6 @@ const OPTIONS = {
   'no-simulator': { type: 'boolean', default: false },
   docker: { type: 'boolean', default: false },
 } as const;
-const MIN_ROWS = 5;
 const VERIFY_END_MS = 2_000;
 const DASHBOARD_PORT = 9080;
 
@@ -283,8 +282,6 @@ async function boundedWork(work: Work): Promise<number> {
 
 function verify({ env, signal, started }: Work, manifest: string | undefined): Promise<number> {
   const [program, ...args] = roleCommand('verify', [
-    '--min-rows',
-    String(MIN_ROWS),
     ...(env['SLUICE_CAPTURE_PORT'] === undefined ? [] : ['--posthog', env['SLUICE_POSTHOG_HOST'] ?? '']),
     ...(manifest === undefined ? [] : ['--manifest', manifest]),
   ]);

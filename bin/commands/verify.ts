@@ -32,7 +32,8 @@ sluice verify --replay NAME [--timeout S] [--dir FOLDER]
   Compares what a replay has written with what live has, row by row; live may go on. Rows that differ are told by column. Writes FOLDER/NAME/certificate.json
   (.sluice/replays). Exit code 0 only if all that was compared is equal.`;
 
-const MIN_ROWS = 5;
+/** Of events in PostHog's place. */
+const MIN_EVENTS = 20;
 const SAY_AGAIN_MS = 5_000;
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -41,7 +42,7 @@ export async function run(args: string[]): Promise<number> {
     args,
     options: {
       app: { type: 'string', default: 'shop' },
-      'min-rows': { type: 'string', default: String(MIN_ROWS) },
+      'min-rows': { type: 'string' },
       timeout: { type: 'string', default: '120' },
       lake: { type: 'string', default: process.env['SLUICE_LAKE'] ?? '' },
       manifest: { type: 'string' },
@@ -50,7 +51,9 @@ export async function run(args: string[]): Promise<number> {
       dir: { type: 'string', default: join(ROOT, '.sluice', 'replays') },
     },
   });
-  const minRows = wholeNumber('--min-rows', values['min-rows']);
+  const text = values['min-rows'];
+  const minRows = text === undefined ? undefined : wholeNumber('--min-rows', text);
+  const minEvents = minRows ?? MIN_EVENTS;
   const timeoutMs = wholeNumber('--timeout', values.timeout) * 1_000;
   if (values.replay !== undefined) return await certify({ ...values, id: values.replay, timeoutMs });
   const brokers = required('SLUICE_KAFKA').split(',');
@@ -78,10 +81,11 @@ export async function run(args: string[]): Promise<number> {
     const { app, posthog: url } = values;
     const posthog =
       url === undefined ? undefined : await verifyPostHog({ client, serdes, schemas, app, url, deadline, progress });
-    if (posthog !== undefined) console.log(reportPostHog(posthog, minRows));
+    if (posthog !== undefined) console.log(reportPostHog(posthog, minEvents));
     process.send?.({ type: 'verified', results, letters, posthog });
     const isAllRight =
-      (letters === undefined || isRightLetters(letters)) && (posthog === undefined || isRightPostHog(posthog, minRows));
+      (letters === undefined || isRightLetters(letters)) &&
+      (posthog === undefined || isRightPostHog(posthog, minEvents));
     return isAllRight && results.every((result) => isRight(result, minRows)) ? 0 : 1;
   } finally {
     await client.close().catch(() => undefined);

@@ -1,15 +1,21 @@
 /** The result of verify for people. */
+import { VERIFIED_TABLES } from './tables.ts';
 import type { TableResult } from './verify.ts';
 
 const HEAD = ['table', 'read from', 'expected', 'found', 'missing', 'extra', 'different', 'late', ''];
 
-/** Whether all rows are right and each table has at least `minRows` of them; a topic in the lake may have few. */
-export function isRight({ place, rows, late }: TableResult, minRows: number): boolean {
-  return rows.ok && (late?.ok ?? true) && (place === 'lake' || rows.rows >= minRows);
+/** Whether all rows are right and there are enough of them: `minRows`, else what the table says; a topic in the lake may have few. */
+export function isRight(result: TableResult, minRows: number | undefined): boolean {
+  const { place, rows, late } = result;
+  return rows.ok && (late?.ok ?? true) && (place === 'lake' || rows.rows >= enough(result, minRows));
+}
+
+function enough({ table }: TableResult, minRows: number | undefined): number {
+  return minRows ?? VERIFIED_TABLES.find(({ name }) => name === table)?.fewest ?? 1;
 }
 
 /** One line per table and place, then up to five rows of each that is wrong. */
-export function report(results: readonly TableResult[], minRows: number): string {
+export function report(results: readonly TableResult[], minRows: number | undefined): string {
   const lines = results.map((result) => {
     const { rows, late } = result;
     const found = rows.rows - rows.missing + rows.extra;
@@ -34,12 +40,12 @@ function lateText(late: TableResult['late']): string {
   return late.ok ? found.toLocaleString('en') : `${found} of ${late.rows}`;
 }
 
-function reasons(result: TableResult, minRows: number): string[] {
+function reasons(result: TableResult, minRows: number | undefined): string[] {
   if (isRight(result, minRows)) return [];
   const { rows, late } = result;
   const few =
-    result.place !== 'lake' && rows.rows < minRows
-      ? [`${rows.rows} rows; at least ${minRows} are needed to show anything`]
+    result.place !== 'lake' && rows.rows < enough(result, minRows)
+      ? [`${rows.rows} rows; at least ${enough(result, minRows)} are needed to show anything`]
       : [];
   const lateWrong = late === undefined || late.ok ? [] : late.examples.map((text) => `${late.name}: ${text}`);
   return [

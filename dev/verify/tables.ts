@@ -14,6 +14,8 @@ export interface VerifiedTable {
   readonly warehouse: boolean;
   /** Has a `<name>.late` topic that the oracle counts. */
   readonly late: boolean;
+  /** Fewer rows of it show nothing. */
+  readonly fewest: number;
   /** What its tasks promise in the ledger when all is done: the oracle's watermark of `of`, less the grace of finals, ms. */
   readonly promise: { readonly of: string; readonly lessMs: number };
 }
@@ -39,7 +41,8 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('silver.logins_enriched', ['eventId', '_ts']),
   table('gold.system_load_5m', ['_key'], { rows: 'last', warehouse: true, of: 'bronze.ops.system_load' }),
   table('gold.login_anomalies', ['_key'], { warehouse: true, of: 'silver.logins_enriched', lessMs: 60_000 }),
-  table('gold.conversion_funnel', ['_key'], { rows: 'last', warehouse: true, of: 'silver.sessions' }),
+  // A row per day and entry channel: a run of seconds has one or two days.
+  table('gold.conversion_funnel', ['_key'], { rows: 'last', warehouse: true, fewest: 8, of: 'silver.sessions' }),
   table('gold.daily_product_performance', ['_key'], { rows: 'last', warehouse: true }),
   table('gold.top_converting_items', ['_key'], { warehouse: true, of: 'items viewed and sold', lessMs: 5 * 60_000 }),
   table('gold.order_trends', ['_key'], {
@@ -56,8 +59,8 @@ function table(
   identity: readonly string[],
   rest: Partial<VerifiedTable> & { readonly of?: string; readonly lessMs?: number } = {},
 ): VerifiedTable {
-  const { rows = 'all', deletes = false, warehouse = false, late = true, of = name, lessMs = 0 } = rest;
-  return { name, rows, deletes, identity, warehouse, late, promise: { of, lessMs } };
+  const { rows = 'all', deletes = false, warehouse = false, late = true, fewest = 20, of = name, lessMs = 0 } = rest;
+  return { name, rows, deletes, identity, warehouse, late, fewest, promise: { of, lessMs } };
 }
 
 /** The bronze topics that the oracles read. */

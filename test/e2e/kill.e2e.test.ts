@@ -146,18 +146,7 @@ describe('the whole way', { timeout: 8 * 60_000 }, () => {
 
     const verified = await runRole(
       'verify',
-      [
-        '--min-rows',
-        '5',
-        '--timeout',
-        '300',
-        '--lake',
-        shop.lake,
-        '--manifest',
-        shop.manifest,
-        '--posthog',
-        shop.postHog,
-      ],
+      ['--timeout', '300', '--lake', shop.lake, '--manifest', shop.manifest, '--posthog', shop.postHog],
       shop.env,
     );
     process.stderr.write(`${verified.output}\n`);

@@ -17,7 +17,8 @@ const COPIED = ['bin', 'connectors', 'dashboard', 'dev', 'processors', 'schemas'
 const FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'docker-compose.yml'];
 const START_MS = 120_000;
 const END_MS = 20_000;
-const TRAFFIC = ['--rate', '40', '--seed', '11'];
+/** With hours before it that are over, whatever the minute at which this runs. */
+const TRAFFIC = ['--history', '6h', '--rate', '40', '--seed', '11'];
 const MORE = 400;
 const AHEAD_MS = 110 * 60_000;
 
@@ -202,12 +203,7 @@ describe('npm start again and again', { timeout: 6 * 60_000 }, () => {
     await setClock(env, Date.now() + AHEAD_MS);
     const verified = await runRole('verify', ['--timeout', '300', '--min-rows', '5'], env);
     process.stderr.write(`${verified.output}\n`);
-    // What is ranked over closed hours may have no row: which hours close depends on the minute at which this runs.
-    const wrong = verified.output.split('\n').filter((line) => line.endsWith('WRONG'));
-    const unexpected = wrong.filter((line) => !/^gold\.top_converting_items +\w+ +0 +0 /.test(line));
-    assert.deepEqual(unexpected, [], 'the tables are not what the oracles say');
-    assert.equal(verified.code, wrong.length === 0 ? 0 : 1);
-    assert.ok((verified.output.match(/ ok$/gm) ?? []).length > 40, 'there is something to compare');
+    assert.equal(verified.code, 0, 'the tables are not what the oracles say');
     assert.equal(await start.interrupt(), 0, start.output);
   });
 });

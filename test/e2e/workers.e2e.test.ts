@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { Installation } from './installation.ts';
 import { runRole, until } from './roles.ts';
 
-const SECONDS = 15;
+const SECONDS = 20;
 const EVENTS = SECONDS * 1_000;
 const SIMULATION = ['--seconds', String(SECONDS), '--seed', '5'];
 const SLOTS = 6;
@@ -58,11 +58,7 @@ describe('sluice run --workers', { timeout: 8 * 60_000 }, () => {
     assert.ok(took < STOP_MS, `${took} ms to stop`);
     const again = shop.role('run', ['--workers', '2']);
     await again.ready();
-    const verified = await runRole(
-      'verify',
-      ['--min-rows', '5', '--timeout', '150', '--manifest', shop.manifest],
-      shop.env,
-    );
+    const verified = await runRole('verify', ['--timeout', '150', '--manifest', shop.manifest], shop.env);
     process.stderr.write(`${verified.output}\nthree workers stopped in ${(took / 1_000).toFixed(1)} s\n`);
     assert.equal(verified.code, 0, 'the tables are not what the oracles say');
     for (const role of [sources, again, sinks]) assert.ok(role.running, `${role.name} has ended`);
