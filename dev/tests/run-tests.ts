@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { type EventData, run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { inspect } from 'node:util';
+import { CACHE_DIR } from '../supervisor/local-run.ts';
 
 export interface Counts {
   readonly passed: number;
@@ -104,6 +105,8 @@ export function testEnvironment(): Record<string, string> {
     if (value === undefined || name === 'NODE_TEST_CONTEXT') continue;
     if (!name.startsWith('SLUICE_') || KNOBS.has(name)) environment[name] = value;
   }
+  // Hundreds of processes load the same modules.
+  environment['NODE_COMPILE_CACHE'] ??= join(CACHE_DIR, 'compiled');
   return environment;
 }
 

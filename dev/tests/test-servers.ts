@@ -78,7 +78,7 @@ export async function startAvailableServers(
     join(options.root, 'bin', 'main.ts'),
   ] as const;
   const outcomes = await Promise.allSettled([
-    start(kafkaPart()).then((kafka) => start(registryPart([...role, 'registry'], kafka))),
+    start(kafkaPart({ isShortLived: true })).then((kafka) => start(registryPart([...role, 'registry'], kafka))),
     start(mariadbPart()),
     start(postgresPart()),
   ]);

@@ -172,11 +172,11 @@ async function onPostgres(address: string, sql: string): Promise<Record<string, 
 
 describe('Kafka', () => {
   test('keeps topics and committed transactions through kill -9', async () => {
-    await survives(kafkaPart({ heapMb: 384 }), writeToKafka, readFromKafka, ['one', 'two']);
+    await survives(kafkaPart({ heapMb: 384, isShortLived: true }), writeToKafka, readFromKafka, ['one', 'two']);
   });
 
   test('takes other ports when those of the last start are in use', async () => {
-    const part = kafkaPart({ heapMb: 384 });
+    const part = kafkaPart({ heapMb: 384, isShortLived: true });
     const occupant = createServer();
     await new Promise<void>((resolve) => occupant.listen(0, '127.0.0.1', resolve));
     const address = occupant.address();

@@ -28,7 +28,7 @@ export class OwnBroker {
       progress: () => undefined,
       signal: new AbortController().signal,
     };
-    return new OwnBroker(folder, context, await kafkaPart({ heapMb: 384 }).start(context));
+    return new OwnBroker(folder, context, await kafkaPart({ heapMb: 384, isShortLived: true }).start(context));
   }
 
   get address(): string {
@@ -52,7 +52,10 @@ export class OwnBroker {
 
   /** The same data at the same address. */
   async revive(): Promise<void> {
-    this.#running = await kafkaPart({ heapMb: 384 }).start({ ...this.#context, ports: this.#running.ports });
+    this.#running = await kafkaPart({ heapMb: 384, isShortLived: true }).start({
+      ...this.#context,
+      ports: this.#running.ports,
+    });
   }
 
   async close(): Promise<void> {
