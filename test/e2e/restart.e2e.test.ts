@@ -94,7 +94,7 @@ class Start {
   }
 }
 
-describe('npm start again and again', { timeout: 6 * 60_000 }, () => {
+describe('npm start again and again', { timeout: 10 * 60_000 }, () => {
   let clone = '';
   let last: Start | undefined;
   const dir = (): string => join(clone, '.sluice');
