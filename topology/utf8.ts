@@ -6,16 +6,23 @@ const LOOP_CHARS = 64;
 
 /** The UTF-8 bytes of a text, in a buffer of their own; what is no text in Unicode (half a surrogate pair) becomes U+FFFD. */
 export function utf8(text: string): Buffer {
+  return utf8Behind(0, text);
+}
+
+/** As utf8, behind `room` bytes of anything. */
+export function utf8Behind(room: number, text: string): Buffer {
   const { length } = text;
   if (length <= LOOP_CHARS) {
-    const bytes = Buffer.allocUnsafe(length);
+    const bytes = Buffer.allocUnsafe(room + length);
     let at = 0;
     for (; at < length; at++) {
       const code = text.charCodeAt(at);
       if (code > 127) break;
-      bytes[at] = code;
+      bytes[room + at] = code;
     }
     if (at === length) return bytes;
   }
-  return Buffer.from(text, 'utf8');
+  const bytes = Buffer.allocUnsafe(room + Buffer.byteLength(text));
+  bytes.write(text, room);
+  return bytes;
 }

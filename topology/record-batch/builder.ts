@@ -8,6 +8,11 @@ export const BATCH_HEADER_BYTES = 61;
 
 const START_BYTES = 4_096;
 const NO_HEADERS: readonly RecordHeader[] = [];
+/** Up to here bytes are copied one by one: a call into Node costs more than that. */
+const LOOP_BYTES = 48;
+/** Names of headers as bytes: an engine writes few different ones; those of a sender are any. */
+const NAMES = new Map<string, Buffer>();
+const MAX_NAMES = 256;
 
 /**
  * Encodes records straight into a Kafka v2 record batch (KIP-98 format). The header is filled in by `seal`, as often as needed: a retry seals again.
@@ -59,8 +64,7 @@ export class BatchBuilder {
     this.#field(value);
     this.#varint(headers.length * 2);
     for (const [name, content] of headers) {
-      this.#varint(Buffer.byteLength(name) * 2);
-      this.#size += this.#bytes.write(name, this.#size);
+      this.#field(nameBytes(name));
       this.#field(content);
     }
     this.#count++;
@@ -114,10 +118,21 @@ export class BatchBuilder {
       this.#bytes[this.#size++] = 1;
       return;
     }
-    this.#varint(content.length * 2);
-    this.#bytes.set(content, this.#size);
-    this.#size += content.length;
+    const { length } = content;
+    this.#varint(length * 2);
+    if (length > LOOP_BYTES) this.#bytes.set(content, this.#size);
+    else for (let i = 0; i < length; i++) this.#bytes[this.#size + i] = content[i] ?? 0;
+    this.#size += length;
   }
+}
+
+function nameBytes(name: string): Buffer {
+  let bytes = NAMES.get(name);
+  if (bytes === undefined) {
+    bytes = Buffer.from(name, 'utf8');
+    if (NAMES.size < MAX_NAMES) NAMES.set(name, bytes);
+  }
+  return bytes;
 }
 
 const zigzag = (n: number): number => (n < 0 ? -n * 2 - 1 : n * 2);
@@ -134,8 +149,7 @@ const fieldSize = (content: Uint8Array | null): number =>
 function headersSize(headers: readonly RecordHeader[]): number {
   let size = varintSize(headers.length * 2);
   for (const [name, content] of headers) {
-    const length = Buffer.byteLength(name);
-    size += varintSize(length * 2) + length + fieldSize(content);
+    size += fieldSize(nameBytes(name)) + fieldSize(content);
   }
   return size;
 }

@@ -86,7 +86,11 @@ export class RecordCollector {
     batch.append(record.key, record.value, record.timestamp, record.headers);
     this.#records++;
     this.#bytes += batch.sizeBytes - before;
-    if (writer !== undefined) pending.last.set(writer, { batch: pending.batches.length - 1, index: batch.count - 1 });
+    if (writer === undefined) return;
+    let last = pending.last.get(writer);
+    if (last === undefined) pending.last.set(writer, (last = { batch: 0, index: 0 }));
+    last.batch = pending.batches.length - 1;
+    last.index = batch.count - 1;
   }
 
   /** The batches collected so far, and a function that tells where each writer's last record landed. The collector is empty afterwards. */

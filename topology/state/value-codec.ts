@@ -49,10 +49,18 @@ function revive(_key: string, value: unknown): unknown {
 
 /** A value as JSON text. Throws RecordError SLC_RECORD_ENCODE for what cannot be written (functions, cycles). */
 export function valueToText(value: unknown): string {
+  // Counts and sums: without a call into JSON.
+  if (typeof value === 'number' && Number.isFinite(value)) return numberText(value);
+  if (typeof value === 'string') return JSON.stringify(value);
   const text = JSON.stringify(value, replace) as string | undefined;
   if (text === undefined)
     throw new RecordError('SLC_RECORD_ENCODE', `a value of type ${typeof value} cannot be stored`);
   return text;
+}
+
+/** A finite number as JSON has it. */
+export function numberText(value: number): string {
+  return value === 0 ? '0' : String(value);
 }
 
 /** A value as UTF-8 JSON bytes. */
