@@ -36,6 +36,19 @@ export function durationOf(name: string, otherwise: Duration): number {
   }
 }
 
+const MAX_STANDBY = 5;
+
+/**
+ * How many copies of each slot's state other processes keep: what `--standby` says, else SLUICE_STANDBY, else none. ConfigError SLC_CONFIG_OPTION.
+ */
+export function standbyCount(option: string | undefined): number {
+  const [name, text] =
+    option === undefined ? ['SLUICE_STANDBY', process.env['SLUICE_STANDBY'] || '0'] : ['--standby', option];
+  const count = /^\d$/.test(text) ? Number(text) : Number.NaN;
+  if (count <= MAX_STANDBY) return count;
+  throw new ConfigError('SLC_CONFIG_OPTION', `${name} ${text}: it is a whole number from 0 to ${MAX_STANDBY}`);
+}
+
 const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9 };
 /** Below it the page caches of a few slots would take all. */
 const MIN_BUDGET_BYTES = 32e6;

@@ -84,6 +84,7 @@ export function stageMetrics(stats: AppStats | undefined): Metric[] {
     one('sluice_slots', 'Slots (partition numbers) that this process holds.', 'gauge', stats.slots.length),
     one('sluice_commits_total', 'Transactions committed by the slots held now.', 'counter', stats.commits),
     ...restoreMetrics(stats),
+    ...standbyMetrics(stats),
     {
       name: 'sluice_commit_seconds',
       help: 'Duration of commits, from begin to acknowledgement.',
@@ -110,6 +111,23 @@ function restoreMetrics({ restoring, state }: AppStats): Metric[] {
           one('sluice_state_memory_bytes', 'State in memory, estimated.', 'gauge', state.usedBytes),
           one('sluice_state_budget_bytes', 'What it may take.', 'gauge', state.budgetBytes),
         ]),
+  ];
+}
+
+/** Copies of the state of slots that other processes own. */
+function standbyMetrics({ standbys }: AppStats): Metric[] {
+  const per = (name: string, help: string, value: (copy: AppStats['standbys'][number]) => number | null): Metric => ({
+    name: `sluice_standby_${name}`,
+    help,
+    type: 'gauge',
+    samples: standbys.flatMap((copy): Sample[] => {
+      const found = value(copy);
+      return found === null ? [] : [{ labels: { slot: copy.slot }, value: found }];
+    }),
+  });
+  return [
+    per('lag_offsets', 'Changelog offsets that the copy of a slot is behind.', ({ lag }) => lag),
+    per('bytes', 'The copy, estimated: entries times the mean size of their changes.', ({ bytes }) => bytes),
   ];
 }
 

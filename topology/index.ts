@@ -168,6 +168,7 @@ export type { SinkStage, SinkTopic } from './runtime/sink-stage.ts';
 export type { RuntimeOptions } from './runtime/slot-runner.ts';
 export type { PersistentState } from './runtime/slot-state.ts';
 export { type StageStats, sumOfStores } from './runtime/stage-stats.ts';
+export type { StandbyStats } from './runtime/standbys.ts';
 export type { StoreSize } from './runtime/task.ts';
 export { DEFAULT_RUNTIME_OPTIONS, startStreamApp, type StreamApp, type StreamAppConfig } from './runtime/stream-app.ts';
 export { deadLetterTopicOf, lateTopicOf, SOURCE_HEADER_PREFIX } from './runtime/task-output.ts';

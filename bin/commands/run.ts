@@ -14,17 +14,18 @@ import {
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { shopStages } from '../../processors/index.ts';
 import { boundGarbage } from '../garbage.ts';
-import { persistentState, required, topicLimits } from '../environment.ts';
+import { persistentState, required, standbyCount, topicLimits } from '../environment.ts';
 import { stageHealth, stageMetrics, tellMetrics } from '../role-metrics.ts';
 import { workerCount } from '../workers/worker-count.ts';
 import { WorkerPool } from '../workers/worker-pool.ts';
 import { type RoleLogger, roleLogger } from '../role-logger.ts';
 
-export const help = `sluice run [--app NAME] [--workers N]
+export const help = `sluice run [--app NAME] [--workers N] [--standby N]
   Runs the stages: reads and writes Kafka (SLUICE_KAFKA), registers schemas (SLUICE_REGISTRY). Stop it with SIGTERM.
   SLUICE_STATE_DIR: state may be larger than memory (SLUICE_STATE_BUDGET, 256MB by default), and a restart reads changelogs from a checkpoint on.
   SLUICE_METRICS_PORT: GET /metrics, /healthz, /readyz there; of several workers each has the next port.
-  --workers N: N processes that share the slots; one that dies is started again. On several machines: the same command on each.`;
+  --workers N: N processes that share the slots; one that dies is started again. On several machines: the same command on each.
+  --standby N (SLUICE_STANDBY): the state of each slot in memory of N more processes, so that one that dies is replaced within seconds, however large its state.`;
 
 const STATS_MS = 2_000;
 /** Less than those who wait for it have: what is not committed then is done again by whoever has the slot next. */
@@ -36,26 +37,27 @@ const MAIN = join(import.meta.dirname, '..', 'main.ts');
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
-    options: { app: { type: 'string', default: 'shop' }, workers: { type: 'string' } },
+    options: { app: { type: 'string', default: 'shop' }, workers: { type: 'string' }, standby: { type: 'string' } },
   });
+  const standby = standbyCount(values.standby);
   const worker = Number(process.env['SLUICE_WORKER'] ?? '');
   const logger = roleLogger('run', worker > 0 ? { base: { worker } } : {});
   const topology = buildTopology(shopStages, { app: values.app });
-  if (values.workers === undefined) return await runStages(topology, logger);
+  if (values.workers === undefined) return await runStages(topology, standby, logger);
   const count = workerCount(values.workers);
   const partitions = Math.max(...topology.subTopologies.map((sub) => sub.partitions));
   if (count > partitions) {
     logger.warn({ partitions }, `${count} workers, but ${partitions} partitions: ${count - partitions} will be idle`);
   }
-  return await superviseWorkers(values.app, count, logger);
+  return await superviseWorkers(['--app', values.app, '--standby', String(standby)], count, logger);
 }
 
 /** The first signal ends the workers in order, the second at once. */
-async function superviseWorkers(app: string, count: number, logger: RoleLogger): Promise<number> {
+async function superviseWorkers(args: readonly string[], count: number, logger: RoleLogger): Promise<number> {
   const pool = new WorkerPool({
     count,
     file: MAIN,
-    args: ['run', '--app', app],
+    args: ['run', ...args],
     logger,
     onReady: () => process.send?.({ type: 'ready' }),
     onStats: (stats) => process.send?.({ type: 'stats', ...stats }),
@@ -77,7 +79,7 @@ async function superviseWorkers(app: string, count: number, logger: RoleLogger):
   return await pool.run();
 }
 
-async function runStages(topology: Topology, logger: RoleLogger): Promise<number> {
+async function runStages(topology: Topology, standby: number, logger: RoleLogger): Promise<number> {
   const brokers = required('SLUICE_KAFKA').split(',');
   const registryUrl = required('SLUICE_REGISTRY');
   const state = persistentState();
@@ -99,6 +101,7 @@ async function runStages(topology: Topology, logger: RoleLogger): Promise<number
     logger,
     topicLimits: topicLimits(),
     ...(state !== undefined && { state }),
+    standby,
     onFatal: (error) => end(logger, error),
   });
   const app = await Promise.race([starting, stopped.then(() => undefined)]);

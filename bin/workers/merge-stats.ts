@@ -14,6 +14,7 @@ export function mergeStats(all: readonly WorkerStats[]): WorkerStats {
     commitMs: sumOfDurations(all.map(({ commitMs }) => commitMs)),
     restoring: sumOfRestores(all.map(({ restoring }) => restoring)),
     state: sumOfBudgets(all.flatMap(({ state }) => state ?? [])),
+    standbys: all.flatMap(({ standbys }) => standbys).toSorted((a, b) => a.slot - b.slot),
     ready: all.every(({ ready }) => ready),
   };
 }

@@ -121,6 +121,7 @@ describe('numbers of several workers', () => {
     commits: 0,
     commitMs: { bounds: [], counts: [], sum: 0 },
     restoring: { total: 0, done: 0, perSecond: 0, etaMs: 0 },
+    standbys: [],
     ready: true,
   });
   const merged = (...all: Partial<StageStats>[]): StageStats | undefined => mergeStats(all.map(worker)).stages[0];

@@ -32,6 +32,7 @@ const app: ReturnType<StreamApp['stats']> = {
   commitMs: { bounds: [1], counts: [1, 0], sum: 1 },
   restoring: { total: 0, done: 0, perSecond: 0, etaMs: 0 },
   state: { usedBytes: 1, budgetBytes: 2 },
+  standbys: [{ slot: 1, lag: 0, entries: 1, bytes: 50 }],
   ready: true,
 };
 const sink: SinkStats = {

@@ -1,7 +1,7 @@
 import type { Assigner, PartitionAssigner } from 'kafkajs';
 import { InvariantError } from '../errors.ts';
 import { assignPartitions, type MemberInfo } from '../runtime/assign-partitions.ts';
-import type { GroupMember } from '../runtime/kafka-client.ts';
+import type { GroupMember, JoinOptions } from '../runtime/kafka-client.ts';
 import { requireKafkajs } from './patches/replace-module.ts';
 
 interface MetadataCodec {
@@ -26,6 +26,8 @@ export interface SlotAssignerOptions {
   readonly epoch: string;
   /** What this member owns now. */
   owned(): readonly number[];
+  /** As in JoinOptions. */
+  readonly standby: JoinOptions['standby'];
   /** Called on the group's leader with the other epochs that it saw. */
   onOtherEpochs(epochs: readonly string[]): void;
 }
@@ -43,7 +45,7 @@ export function slotAssigner(options: SlotAssignerOptions): PartitionAssigner {
       metadata: MemberMetadata.encode({
         version: VERSION,
         topics,
-        userData: Buffer.from(JSON.stringify({ epoch: options.epoch, owned: options.owned() })),
+        userData: Buffer.from(JSON.stringify(toldBy(options))),
       }),
     }),
     assign: ({ members, topics }) => {
@@ -69,15 +71,28 @@ export function slotAssigner(options: SlotAssignerOptions): PartitionAssigner {
 /** A member as the group's description has it. */
 export function memberOf(memberId: string, metadata: Buffer, assignment: Buffer): GroupMember {
   const { MemberMetadata, MemberAssignment } = codecs();
-  const { epoch } = infoOf(memberId, MemberMetadata.decode(metadata));
+  const { epoch, standby = 0, copies = [] } = infoOf(memberId, MemberMetadata.decode(metadata));
   const assigned = assignment.length === 0 ? {} : (MemberAssignment.decode(assignment)?.assignment ?? {});
-  return { memberId, epoch, partitions: [...new Set(Object.values(assigned).flat())].toSorted((a, b) => a - b) };
+  const partitions = [...new Set(Object.values(assigned).flat())].toSorted((a, b) => a - b);
+  return { memberId, epoch, partitions, standby, copies };
 }
 
 function infoOf(memberId: string, metadata: ReturnType<MetadataCodec['decode']>): MemberInfo {
   if (metadata === null)
     throw new InvariantError('SLC_BUG_ASSIGNOR', `member ${memberId} of the group tells nothing about itself`);
-  const told = JSON.parse(metadata.userData.toString() || '{}') as { epoch?: unknown; owned?: unknown };
-  const owned = Array.isArray(told.owned) ? told.owned.filter((partition) => Number.isInteger(partition)) : [];
-  return { memberId, topics: metadata.topics, epoch: String(told.epoch), owned: owned as number[] };
+  const told = JSON.parse(metadata.userData.toString() || '{}') as Readonly<Record<string, unknown>>;
+  const standby = typeof told['standby'] === 'number' ? told['standby'] : 0;
+  const [owned, copies] = [integersOf(told['owned']), integersOf(told['copies'])];
+  return { memberId, topics: metadata.topics, epoch: String(told['epoch']), owned, standby, copies };
+}
+
+/** Without standby, what versions before it told. */
+function toldBy(options: SlotAssignerOptions): Readonly<Record<string, unknown>> {
+  const { epoch, standby } = options;
+  const told = { epoch, owned: options.owned() };
+  return standby === undefined ? told : { ...told, standby: standby.count, copies: standby.copies() };
+}
+
+function integersOf(told: unknown): number[] {
+  return Array.isArray(told) ? told.filter((each): each is number => Number.isInteger(each)) : [];
 }

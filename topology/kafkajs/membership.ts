@@ -10,6 +10,18 @@ const LOOP_MS = 100;
 const REBALANCE_TIMEOUT_MS = 30_000;
 
 /**
+ * kafkajs joins again on its own only when the broker says so in its answer to a heartbeat; it has no call for it. Thrown while it tells of such an answer,
+ * this looks the same to it.
+ */
+class JoinAgain extends Error {
+  readonly type = 'REBALANCE_IN_PROGRESS';
+
+  constructor() {
+    super('this member has copies of what is to be its own');
+  }
+}
+
+/**
  * A membership over kafkajs's consumer, which joins, sends heartbeats and joins again after rebalances. It never reads: every partition is paused as
  * soon as it is assigned.
  */
@@ -19,6 +31,7 @@ export class KafkajsMembership implements GroupMembership {
   #assigned: readonly number[] = [];
   #otherEpochs: readonly string[] = [];
   #left = false;
+  #isToJoinAgain = false;
   #confirmations: (() => void)[] = [];
 
   private constructor(kafka: Kafka, options: JoinOptions) {
@@ -35,6 +48,7 @@ export class KafkajsMembership implements GroupMembership {
         slotAssigner({
           epoch: options.epoch,
           owned: () => this.#assigned,
+          standby: options.standby,
           onOtherEpochs: (epochs) => (this.#otherEpochs = epochs),
         }),
       ],
@@ -62,6 +76,10 @@ export class KafkajsMembership implements GroupMembership {
     return new Promise((resolve) => this.#confirmations.push(resolve));
   }
 
+  again(): void {
+    this.#isToJoinAgain = true;
+  }
+
   async leave(): Promise<void> {
     await this.close();
   }
@@ -78,12 +96,14 @@ export class KafkajsMembership implements GroupMembership {
     await new Promise<void>((resolve, reject) => {
       this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) => {
         this.#consumer.pause(topics.map((topic) => ({ topic })));
-        this.#take(payload.memberAssignment);
+        this.#isToJoinAgain = false;
+        this.#take(payload.memberAssignment, payload.memberId);
         joined = true;
         resolve();
       });
       this.#consumer.on(this.#consumer.events.HEARTBEAT, () => {
         for (const confirm of this.#confirmations.splice(0)) confirm();
+        if (this.#isToJoinAgain) throw new JoinAgain();
       });
       this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => {
         crashed = payload.error;
@@ -103,9 +123,9 @@ export class KafkajsMembership implements GroupMembership {
     await this.#consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() });
   }
 
-  #take(assignment: Readonly<Record<string, readonly number[]>>): void {
+  #take(assignment: Readonly<Record<string, readonly number[]>>, memberId: string): void {
     if (this.#left) return;
     this.#assigned = [...new Set(Object.values(assignment).flat())].toSorted((a, b) => a - b);
-    this.#options.onAssigned(this.#assigned, { otherEpochs: this.#otherEpochs });
+    this.#options.onAssigned(this.#assigned, { otherEpochs: this.#otherEpochs, memberId });
   }
 }

@@ -28,6 +28,10 @@ export interface GroupMember {
   readonly epoch: string;
   /** Partition numbers that it owns. */
   readonly partitions: readonly number[];
+  /** How many copies of each slot's state it wishes there to be. */
+  readonly standby: number;
+  /** Slots of which it had copies when it joined. */
+  readonly copies: readonly number[];
 }
 
 /** Administration and positions. */
@@ -126,6 +130,8 @@ export interface GroupMembership {
    * heard; when the member was expelled, `onAssigned` or `onLost` comes first.
    */
   confirmed(): Promise<void>;
+  /** Has the group share out once more, soon: what `copies` of the options tells has changed. Nothing is lost meanwhile. */
+  again(): void;
   /** Leaves the group. */
   leave(): Promise<void>;
 }
@@ -137,8 +143,18 @@ export interface JoinOptions {
   /** Static topology epoch: members of another epoch get nothing (TaskMigrated is for them to report). */
   readonly epoch: string;
   readonly sessionTimeoutMs: number;
-  /** Called after every (re)join with the partition numbers that this member owns now. Must not throw. */
-  onAssigned(partitions: readonly number[], info: { readonly otherEpochs: readonly string[] }): void;
+  /** Only of applications that keep copies of the state of slots. */
+  readonly standby?: {
+    /** How many of each slot, beside its owner's state. */
+    readonly count: number;
+    /** Slots of which this member has one that lags behind by little; asked whenever it (re)joins. */
+    copies(): readonly number[];
+  };
+  /** Called after every (re)join with the partition numbers that this member owns now. `memberId` as `groupMembers` has it. Must not throw. */
+  onAssigned(
+    partitions: readonly number[],
+    info: { readonly otherEpochs: readonly string[]; readonly memberId: string },
+  ): void;
   /** Called when the membership is lost for good (crash of the client's loop): the caller must treat all its slots as lost and join again. */
   onLost(error: Error): void;
 }

@@ -1,9 +1,10 @@
-/** The restore of one slot: which stores there are, what they have on disk, and a word about how long it takes. */
+/** The restore of one slot: which stores there are, what they have on disk or as a standby copy, and a word about how long it takes. */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { KafkaAdmin, KafkaClient } from './kafka-client.ts';
 import { type Restorable, type RestoreProgress, restoreStores } from './restore.ts';
 import type { SlotState } from './slot-state.ts';
+import type { StandbyCopy } from './standby-copy.ts';
 import type { Task } from './task.ts';
 
 /** Restores the stores of a slot's tasks; returns how many changelog records were applied. */
@@ -18,13 +19,13 @@ export async function restoreSlot(options: {
   readonly changelogs: ReadonlyMap<string, string>;
   /** undefined: all is in memory. */
   readonly state: SlotState | undefined;
+  /** Whose stores those of the tasks are; undefined: they are empty. */
+  readonly copy: StandbyCopy | undefined;
   readonly signal: AbortSignal;
   readonly progress: RestoreProgress;
 }): Promise<number> {
-  const { tasks, changelogs, state, partition, logger } = options;
-  const stores = tasks.flatMap((task) =>
-    [...task.stores.keys()].map((name) => restorable(task, name, changelogs.get(name) ?? '', state)),
-  );
+  const { tasks, state, partition, logger } = options;
+  const stores = tasks.flatMap((task) => [...task.stores.keys()].map((name) => restorable(task, name, options)));
   const restored = await restoreStores({
     ...options,
     stores,
@@ -34,8 +35,12 @@ export async function restoreSlot(options: {
   return restored;
 }
 
-function restorable(task: Task, name: string, topic: string, state: SlotState | undefined): Restorable {
+type Sources = Pick<Parameters<typeof restoreSlot>[0], 'changelogs' | 'state' | 'copy' | 'clock'>;
+
+function restorable(task: Task, name: string, { changelogs, state, copy, clock }: Sources): Restorable {
+  const topic = changelogs.get(name) ?? '';
   const load = (key: Uint8Array, value: Uint8Array | null): void => task.restore(name, key, value);
+  if (copy !== undefined) return { topic, begin: (range) => copy.begin(name, range, clock.now(), load), restore: load };
   if (state === undefined) return { topic, restore: load };
   return {
     topic,

@@ -21,6 +21,7 @@ import { type CommitPlan, Slot } from './slot.ts';
 import { restoreSlot } from './slot-restore.ts';
 import { openSlotState, type SlotState, type StateSettings } from './slot-state.ts';
 import { startPositions } from './start-positions.ts';
+import type { StandbyCopy } from './standby-copy.ts';
 import { endsByTopic, makeSlotParts, type StartPosition, type Wiring, writtenPartitions } from './wiring.ts';
 
 /** Limits and intervals of an application's slots. */
@@ -87,6 +88,8 @@ export class SlotRunner implements PromiseListener {
   #slot: Slot | undefined;
   #producer: KafkaProducer | undefined;
   #state: SlotState | undefined;
+  /** Of the state, until the slot is taken for the first time. */
+  #copy: StandbyCopy | undefined;
   #graceful = false;
   #woken: (() => void) | undefined;
   /** When the last commit began, and when it ended: nothing is processed in between. */
@@ -98,8 +101,9 @@ export class SlotRunner implements PromiseListener {
   /** Next offset to read per repartition topic, as committed; what is before it nobody needs. */
   readonly #trimmable = new Map<string, bigint>();
 
-  constructor(context: RunnerContext, partition: number) {
+  constructor(context: RunnerContext, partition: number, copy?: StandbyCopy) {
     this.#context = context;
+    this.#copy = copy;
     this.partition = partition;
   }
 
@@ -222,11 +226,14 @@ export class SlotRunner implements PromiseListener {
     const state = await this.#openState();
     const { partition } = this;
     const startOf = (topic: string): StartPosition => positions.get(topic) ?? { offset: 0n, clock: -Infinity };
-    const { tasks, inputs, collector } = makeSlotParts(wiring, partition, startOf, state);
+    const copy = this.#copy;
+    // Whatever goes wrong from here on, its stores may have been changed.
+    this.#copy = undefined;
+    const { tasks, inputs, collector } = makeSlotParts(wiring, partition, startOf, { state, copy });
     const progress = (this.restoring = noProgress());
     const { changelogs } = wiring.names;
     const { signal } = this.#abort;
-    const parts = { client, admin, clock: this.#context.clock, logger, partition, tasks, changelogs, state };
+    const parts = { client, admin, clock: this.#context.clock, logger, partition, tasks, changelogs, state, copy };
     this.restored = await restoreSlot({ ...parts, signal, progress });
     const [end] = await admin.offsets([{ topic: ledgerTopicOf(app), partition: 0 }], { committed: true });
     await Promise.race([ledger.caughtUp(end?.end ?? 0n), aborted(this.#abort.signal)]);
@@ -250,8 +257,8 @@ export class SlotRunner implements PromiseListener {
     ledger.listen(this);
     for (const input of inputs) if (!input.atEnd) reader.seek(input.tp, input.position);
     logger.info(
-      { slot: this.partition, restored: this.restored },
-      `slot ${this.partition} taken, ${this.restored} changelog records restored`,
+      { slot: this.partition, restored: this.restored, standby: copy !== undefined },
+      `slot ${this.partition} taken${copy === undefined ? '' : ' with a standby copy'}, ${this.restored} changelog records restored`,
     );
   }
 

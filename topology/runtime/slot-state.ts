@@ -52,7 +52,7 @@ const PENDING_SHARE = 1 / 8;
  * Kafka forgets deletions of a compacted topic after a day (delete.retention.ms): a copy that missed them would hold what is deleted. Half of it, for clocks
  * that differ.
  */
-const MAX_AGE_MS = 12 * 3_600_000;
+export const MAX_COPY_AGE_MS = 12 * 3_600_000;
 
 /** One store, its copy on disk, and its part of the changelogs. */
 interface Kept {
@@ -242,7 +242,8 @@ export class SlotState implements Flushable {
     if (offset > end) return `it is at offset ${offset}, and the changelog ends at ${end}`;
     if (offset < start) return `it is at offset ${offset}, and the changelog begins at ${start}`;
     const age = this.#clock.now() - at;
-    if (offset < end && (age > MAX_AGE_MS || age < -MAX_AGE_MS)) return 'it is too old to have seen all deletions';
+    const isOld = age > MAX_COPY_AGE_MS || age < -MAX_COPY_AGE_MS;
+    if (offset < end && isOld) return 'it is too old to have seen all deletions';
     return undefined;
   }
 

@@ -4,7 +4,7 @@
  */
 import { type Clock, systemClock } from '../clock.ts';
 import type { Topology } from '../dsl/topology.ts';
-import { RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } from '../errors.ts';
+import { ConfigError, RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { SerdeFactory } from '../serde.ts';
 import { type DurationCounts, sumOfDurations } from './duration-histogram.ts';
@@ -18,6 +18,7 @@ import { type InputProgress, inputProgress, isDrained, slotCount } from './run-p
 import { type RunnerContext, type RuntimeOptions, SlotRunner } from './slot-runner.ts';
 import { type PersistentState, type StateSettings, stateSettings } from './slot-state.ts';
 import { type StageStats, stageStats } from './stage-stats.ts';
+import { type StandbyStats, Standbys } from './standbys.ts';
 import { topicsOf } from './app-topics.ts';
 import type { TopicLimits } from './topic-config.ts';
 import { type StoreChanges, storeShapes } from './store-changes.ts';
@@ -39,6 +40,8 @@ export interface StreamAppConfig {
   readonly topicLimits?: TopicLimits;
   /** Where state is kept beside memory; by default nowhere. */
   readonly state?: PersistentState;
+  /** How many copies of the state of each slot are kept in other processes; by default none. Only where state is in memory. */
+  readonly standby?: number;
   /** Makes the run a replay. */
   readonly feed?: ReplayFeed;
   /** Called once when this process must not go on; the caller exits. */
@@ -58,6 +61,8 @@ export interface StreamApp {
     readonly restoring: RestoreProgress;
     /** Of persistent stores: estimated bytes in memory, and how many they may take. */
     readonly state?: { readonly usedBytes: number; readonly budgetBytes: number } | undefined;
+    /** Copies of the state of slots that other processes own. */
+    readonly standbys: StandbyStats[];
     /** The group is joined, and every slot that this process holds is restored and runs. */
     readonly ready: boolean;
   };
@@ -100,7 +105,7 @@ const LEAVE_MS = 2_000;
 
 /**
  * Starts an application: creates its topics, then takes the slots that the group gives it. Waits, saying for what, while the broker or the registry
- * is away. Rejects with ConfigError or TopologyError for what a person has to mend.
+ * is away. Rejects with ConfigError (SLC_CONFIG_STANDBY among others) or TopologyError for what a person has to mend.
  */
 export async function startStreamApp(config: StreamAppConfig): Promise<StreamApp> {
   const app = new RunningApp(config);
@@ -119,6 +124,7 @@ class RunningApp implements StreamApp {
   readonly #abort = new AbortController();
   readonly #state: StateSettings | undefined;
   readonly #runners = new Map<number, SlotRunner>();
+  #standbys: Standbys | undefined;
   #ledger: LedgerReader | undefined;
   #context: RunnerContext | undefined;
   #membership: GroupMembership | undefined;
@@ -128,6 +134,8 @@ class RunningApp implements StreamApp {
   constructor(config: StreamAppConfig) {
     this.#config = config;
     this.#clock = config.clock ?? systemClock;
+    const { standby = 0 } = config;
+    if (standby > 0 && config.state !== undefined) throw standbyOnDisk();
     this.#state = config.state && stateSettings(config.topology.app, config.state);
   }
 
@@ -154,6 +162,7 @@ class RunningApp implements StreamApp {
     const confirmed = (): Promise<void> => this.#membership?.confirmed() ?? Promise.resolve();
     const shared = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options };
     this.#context = { ...shared, state: this.#state, feed: this.#config.feed, confirmed, onFatal };
+    this.#standBy(admin);
     this.#polling = Promise.all([
       this.#poll(reader),
       this.#trim(admin, options.trimIntervalMs),
@@ -169,8 +178,19 @@ class RunningApp implements StreamApp {
     await this.#join(admin);
   }
 
+  /** A replay is over soon, and lives on nothing that a crash would lose. */
+  #standBy(admin: KafkaAdmin): void {
+    const { standby = 0, feed, client, topology, logger } = this.#config;
+    if (standby === 0 || feed !== undefined) return;
+    const shared = { client, admin, topology, clock: this.#clock, logger, signal: this.#abort.signal };
+    const onWarm = (): void => this.#membership?.again();
+    this.#standbys = new Standbys({ ...shared, onWarm, onFatal: (error) => this.#config.onFatal(error) });
+    this.#standbys.start();
+  }
+
   async #join(admin: KafkaAdmin): Promise<void> {
-    const { client, topology, logger } = this.#config;
+    const { client, topology, logger, standby = 0 } = this.#config;
+    const standbys = this.#standbys;
     const topics = [
       ...new Set(topology.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic.name))),
     ];
@@ -180,8 +200,9 @@ class RunningApp implements StreamApp {
         topics,
         epoch: topology.epoch,
         sessionTimeoutMs: this.#config.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
-        onAssigned: (partitions) => {
-          this.#changes = this.#changes.then(() => this.#assign(partitions));
+        ...(standbys !== undefined && { standby: { count: standby, copies: () => standbys.warm } }),
+        onAssigned: (partitions, { memberId }) => {
+          this.#changes = this.#changes.then(() => this.#assign(partitions, memberId));
           if (partitions.length === 0) void this.#refuseIfOthersOwn(admin);
         },
         onLost: (lost) => {
@@ -220,7 +241,7 @@ class RunningApp implements StreamApp {
     }
   }
 
-  async #assign(partitions: readonly number[]): Promise<void> {
+  async #assign(partitions: readonly number[], memberId?: string): Promise<void> {
     const context = this.#context;
     if (context === undefined || this.#abort.signal.aborted) return;
     const lost = [...this.#runners.values()].filter((runner) => !partitions.includes(runner.partition));
@@ -228,10 +249,11 @@ class RunningApp implements StreamApp {
     for (const runner of lost) this.#runners.delete(runner.partition);
     for (const partition of partitions) {
       if (this.#runners.has(partition)) continue;
-      const runner = new SlotRunner(context, partition);
+      const runner = new SlotRunner(context, partition, this.#standbys?.take(partition));
       this.#runners.set(partition, runner);
       runner.start();
     }
+    void this.#standbys?.follow(memberId);
   }
 
   async #poll(reader: KafkaReader): Promise<void> {
@@ -289,6 +311,7 @@ class RunningApp implements StreamApp {
       commits: runners.reduce((sum, runner) => sum + runner.commits, 0),
       commitMs: sumOfDurations(runners.map((runner) => runner.commitMs.read())),
       restoring: sumOfRestores(runners.map((runner) => runner.restoring)),
+      standbys: this.#standbys?.read() ?? [],
       state: this.#state && { usedBytes: this.#state.budget.used, budgetBytes: this.#state.budget.limit },
       ready: this.#membership !== undefined && slots.length === runners.length,
     };
@@ -333,6 +356,7 @@ class RunningApp implements StreamApp {
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
     await this.#membership?.leave();
     await this.#polling;
+    await this.#standbys?.stop();
     await this.#context?.reader.close();
     await this.#ledger?.stop();
     await this.#context?.admin.close();
@@ -345,4 +369,14 @@ function tellChanges(logger: Logger, { kept, fresh, gone }: StoreChanges): void 
   if (gone.length > 0) logger.info({ gone }, `no longer used, their changelogs stay: ${gone.join(', ')}`);
   if (fresh.length === 0) return;
   logger.warn({ fresh }, `begin empty, what was read before is not in them until a replay: ${fresh.join(', ')}`);
+}
+
+function standbyOnDisk(): ConfigError {
+  return new ConfigError(
+    'SLC_CONFIG_STANDBY',
+    'standby copies are kept of state in memory only, and the state of this application is on disk',
+    {
+      hint: 'SLUICE_STATE=memory with --standby; or no --standby: state on disk makes restarts short without a copy',
+    },
+  );
 }

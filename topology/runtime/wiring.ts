@@ -11,6 +11,7 @@ import type { Floors } from './floors.ts';
 import { RecordCollector } from './record-collector.ts';
 import { type SourceTopic, SlotInput } from './slot-input.ts';
 import type { SlotState } from './slot-state.ts';
+import type { StandbyCopy } from './standby-copy.ts';
 import { Task, type TaskOptions } from './task.ts';
 import { type OutputNames, type SinkTarget, TaskOutput } from './task-output.ts';
 
@@ -87,12 +88,12 @@ export interface StartPosition {
   readonly end?: bigint | undefined;
 }
 
-/** The tasks and inputs of one slot, with empty stores; with `state`, above its file. */
+/** The tasks and inputs of one slot, with empty stores; with `state`, above its file; with `copy`, those of the copy. */
 export function makeSlotParts(
   wiring: Wiring,
   partition: number,
   positionOf: (topic: string) => StartPosition,
-  state?: SlotState,
+  { state, copy }: { readonly state?: SlotState | undefined; readonly copy?: StandbyCopy | undefined } = {},
 ): { tasks: Task[]; inputs: SlotInput[]; collector: RecordCollector } {
   const collector = new RecordCollector();
   const output = new TaskOutput(collector, wiring, partition);
@@ -100,7 +101,7 @@ export function makeSlotParts(
   const tasks = subs.map((sub) => {
     const makeOwn = (name: string): StateStore => {
       const spec = specOf(sub.stores, name);
-      return state?.makeStore(spec, output.changelogOf(name)) ?? makeStore(spec);
+      return copy?.store(name) ?? state?.makeStore(spec, output.changelogOf(name)) ?? makeStore(spec);
     };
     const options: TaskOptions = { time: wiring.topology.time, makeStore: makeOwn };
     if (state === undefined) return new Task(sub, partition, output, options);

@@ -171,6 +171,7 @@ export class FakeKafka {
             memberId: id,
             epoch: options.epoch,
             partitions: assigned,
+            ...toldOf(options),
           })),
         ),
       deleteRecords: (before) => asked(() => before.forEach((tp) => this.partition(tp).deleteBefore(tp.offset))),
@@ -214,6 +215,7 @@ export class FakeKafka {
         return member.assigned;
       },
       confirmed: () => Promise.resolve(),
+      again: () => this.#rebalance(options.group),
       leave: () => {
         const left = (this.#groups.get(options.group) ?? []).filter((one) => one !== member);
         this.#groups.set(options.group, left);
@@ -241,7 +243,7 @@ export class FakeKafka {
     const [leader] = members;
     if (leader === undefined) return;
     const infos = members.map(({ id, options, assigned }): MemberInfo => {
-      return { memberId: id, topics: options.topics, epoch: options.epoch, owned: assigned };
+      return { memberId: id, topics: options.topics, epoch: options.epoch, owned: assigned, ...toldOf(options) };
     });
     const count = Math.max(0, ...leader.options.topics.map((topic) => this.#topics.get(topic)?.length ?? 0));
     const assigned = assignPartitions(infos, leader.options.epoch, count);
@@ -249,7 +251,11 @@ export class FakeKafka {
     for (const member of members) {
       member.assigned = assigned.get(member.id) ?? [];
       const otherEpochs = epochs.filter((epoch) => epoch !== member.options.epoch);
-      member.options.onAssigned(member.assigned, { otherEpochs });
+      member.options.onAssigned(member.assigned, { otherEpochs, memberId: member.id });
     }
   }
+}
+
+function toldOf({ standby }: JoinOptions): { readonly standby: number; readonly copies: readonly number[] } {
+  return { standby: standby?.count ?? 0, copies: standby?.copies() ?? [] };
 }

@@ -10,6 +10,7 @@ import {
   type KafkaClient,
   type KafkaProducer,
   ledgerTopicOf,
+  type Logger,
   parseLedgerRecord,
   type Pin,
   RecordCursor,
@@ -27,6 +28,8 @@ import { hintsOf, type Planned } from './workload.ts';
 import type { World } from './world.ts';
 
 const logger = pino({ level: process.env['SLUICE_TEST_LOG'] ?? 'silent' });
+/** Of a variable, so that whoever starts runs in processes of their own can say so. */
+const STANDBY = Number(process.env['SLUICE_TEST_STANDBY'] ?? '0');
 const MOST_INSTANCES = 4;
 const LATE_PARTITIONS = 6;
 const SESSION_TIMEOUT_MS = 10_000;
@@ -42,11 +45,14 @@ export interface Happened {
   rebalances: number;
   failures: number;
   instances: number;
+  /** Slots taken with a standby copy, and how many changelog records were restored then. */
+  takeovers: number;
+  restored: number;
 }
 
 export class Installation {
   readonly fed: Fed = { events: [], rates: [] };
-  readonly happened: Happened = { crashes: 0, rebalances: 0, failures: 0, instances: 0 };
+  readonly happened: Happened = { crashes: 0, rebalances: 0, failures: 0, instances: 0, takeovers: 0, restored: 0 };
   readonly fatal: Error[] = [];
   readonly #world: World;
   readonly #topology: Topology;
@@ -237,7 +243,8 @@ export class Installation {
         client: chaos,
         topology: this.#topology,
         serdes: jsonSerdes,
-        logger,
+        logger: this.#listener(),
+        standby: STANDBY,
         clock: chaos.clock,
         sessionTimeoutMs: SESSION_TIMEOUT_MS,
         options: {
@@ -254,6 +261,18 @@ export class Installation {
     if (this.#instances.length > 0) this.happened.rebalances++;
     this.#instances.push({ app, chaos });
     this.happened.instances = Math.max(this.happened.instances, this.#instances.length);
+  }
+
+  /** Counts what slots were taken with; the rest of what is said goes on. */
+  #listener(): Logger {
+    const on = (level: 'debug' | 'warn' | 'error'): Logger['debug'] => logger[level].bind(logger) as Logger['debug'];
+    const info = (detail: object, text?: string): void => {
+      const { standby, restored } = detail as { standby?: boolean; restored?: number };
+      if (standby === true) this.happened.takeovers++;
+      if (standby === true) this.happened.restored += restored ?? 0;
+      logger.info(detail, text);
+    };
+    return { debug: on('debug'), info, warn: on('warn'), error: on('error') };
   }
 
   #take(): Instance | undefined {

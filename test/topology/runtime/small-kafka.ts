@@ -126,6 +126,7 @@ export class SmallKafka {
             return member.assigned;
           },
           confirmed: async () => undefined,
+          again: () => undefined,
           leave: async () => {
             this.#members = this.#members.filter((each) => each !== member);
             this.#rebalance();
@@ -148,7 +149,7 @@ export class SmallKafka {
     const count = Math.max(0, ...[...this.#logs.values()].map((logs) => logs.length));
     for (const [index, member] of this.#members.entries()) {
       member.assigned = Array.from({ length: count }, (_, p) => p).filter((p) => p % this.#members.length === index);
-      setImmediate(() => member.options.onAssigned(member.assigned, { otherEpochs: [] }));
+      setImmediate(() => member.options.onAssigned(member.assigned, { otherEpochs: [], memberId: String(index) }));
     }
   }
 

@@ -149,7 +149,7 @@ async function measure(
   const settings = { directory, budget, checkpointMs: 10_000 };
   const identity = { app: 'm', epoch: topology.epoch, partition: 0 };
   const state = mode === 'persistent' ? new SlotState(settings, identity, clock, quiet) : undefined;
-  const { tasks, inputs, collector } = makeSlotParts(wiring, 0, () => ({ offset: 0n, clock: -Infinity }), state);
+  const { tasks, inputs, collector } = makeSlotParts(wiring, 0, () => ({ offset: 0n, clock: -Infinity }), { state });
   state?.begin('hours', { start: 0n, end: 0n }, () => undefined);
   state?.attach();
   const options = { tickMs: 1_000, idleAfterMs: 60_000 };
