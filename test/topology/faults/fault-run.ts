@@ -17,6 +17,7 @@ import {
   type KafkaProducer,
   partitionFor,
   RecordCursor,
+  type StreamApp,
   type TopicPartition,
 } from '#topology';
 import { randomOf } from '../../random.ts';
@@ -30,6 +31,10 @@ export const PARTITIONS = 6;
 export const SESSION_MS = 3_000;
 const numbers = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 
+interface WorkerMessage extends Partial<ReturnType<StreamApp['stats']>> {
+  readonly type: string;
+}
+
 /** A worker process and what it tells. */
 export class Worker {
   readonly child: ChildProcess;
@@ -38,6 +43,8 @@ export class Worker {
   slots: readonly number[] = [];
   commits = 0;
   restored = 0;
+  /** Standby copies: how far each is behind, by slot; null before that is known. */
+  copies: ReadonlyMap<number, number | null> = new Map();
   log = '';
 
   constructor(env: NodeJS.ProcessEnv) {
@@ -54,12 +61,13 @@ export class Worker {
       // Not 'exit': its last words may still be in the pipe then.
       this.child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
     });
-    this.child.on('message', (message: { type: string; slots?: number[]; commits?: number; restored?: number }) => {
+    this.child.on('message', (message: WorkerMessage) => {
       if (message.type === 'ready') this.ready = true;
       if (message.type !== 'stats') return;
       this.slots = message.slots ?? [];
       this.commits = message.commits ?? 0;
       this.restored = message.restored ?? 0;
+      this.copies = new Map(message.standbys?.map(({ slot, lag }) => [slot, lag]));
     });
   }
 
@@ -238,6 +246,14 @@ export class FaultRun {
         return at < end ? [[`${topic}-${partition}`, at] as const] : [];
       }),
     );
+  }
+
+  /** Records in the changelogs, markers among them. */
+  async changelogSize(): Promise<number> {
+    const topics = clickTopology(this.app).changelogs.map(({ topic }) => topic);
+    const partitions = topics.flatMap((topic) => numbers.map((partition) => ({ topic, partition })));
+    const ranges = await this.admin.offsets(partitions, { committed: true });
+    return ranges.reduce((sum, { start, end }) => sum + Number(end - start), 0);
   }
 
   /** All input has been sent; the clocks may go to the end of time. */

@@ -66,4 +66,46 @@ export function groupTests({ makeClient, admin, newTopic, prefix }: ContractCont
     await settled(() => assigned[1]?.length === 6);
     assert.ok(kept.every((partition) => assigned[1]?.includes(partition)));
   });
+
+  test('a slot moves to a member of standby copies when it has said that it has one, and asked again', async (t) => {
+    const topics = [await newTopic(4)];
+    const group = `${prefix}-standby`;
+    const clients = [makeClient(), makeClient()];
+    t.after(() => Promise.all(clients.map((one) => one.close())));
+    const assigned: (readonly number[])[] = [[], []];
+    const ids = ['', ''];
+    let copies: readonly number[] = [];
+    const join = (index: number) =>
+      clients[index]?.join({
+        group,
+        topics,
+        epoch: 'e1',
+        sessionTimeoutMs: 6_000,
+        standby: { count: 1, copies: () => (index === 1 ? copies : []) },
+        onAssigned: (partitions, { memberId }) => {
+          assigned[index] = partitions;
+          ids[index] = memberId;
+        },
+        onLost: (error) => assert.fail(error),
+      });
+    const settled = async (...sizes: readonly number[]): Promise<void> => {
+      const until = Date.now() + DEADLINE_MS;
+      while (assigned.map(({ length }) => length).join() !== sizes.join()) {
+        assert.ok(Date.now() < until, `assigned: ${JSON.stringify(assigned)}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    await join(0);
+    await settled(4, 0);
+    const second = await join(1);
+    await settled(4, 0);
+    assert.notEqual(ids[1], '', 'it has joined');
+    copies = [0, 1, 2, 3];
+    second?.again();
+    await settled(2, 2);
+    const members = await admin().groupMembers(group);
+    const told = members.find(({ memberId }) => memberId === ids[1]);
+    assert.deepEqual([told?.standby, told?.copies, told?.partitions], [1, copies, assigned[1]]);
+    assert.deepEqual(members.find(({ memberId }) => memberId === ids[0])?.copies, []);
+  });
 }

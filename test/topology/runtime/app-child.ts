@@ -112,6 +112,7 @@ if (process.argv[1] === import.meta.filename) {
     client,
     // A checkpoint every now and then, so that deaths come before and after them.
     ...(directory !== undefined && { state: { directory, checkpointMs: 2_000 } }),
+    standby: Number(process.env['TEST_STANDBY'] ?? 0),
     topology: clickTopology(app),
     serdes: jsonSerdes,
     logger,
