@@ -8,6 +8,7 @@ import { MemoryRegistry, testSerdes } from '../../connectors/avro/testing.ts';
 import { bench, type WorkloadName, WORKLOADS } from '../../dev/bench/bench.ts';
 import { benchOperators, operatorTable } from '../../dev/bench/operators.ts';
 import { tableOf } from '../../dev/bench/report.ts';
+import { benchRestore, type RestoreBenchOptions } from '../../dev/bench/restore.ts';
 import { enrichedViews, itemViews } from '../../dev/bench/stages.ts';
 import { countTopic, enrichedTopic, itemTopic, pageviewTopic, SCHEMAS } from '../../dev/bench/topics.ts';
 import { required } from '../environment.ts';
@@ -17,7 +18,9 @@ export const help = `sluice bench [--workload R1,R2,R3,R3-eos] [--small] [--work
   Runs Kafka Streams and Sluice in turn on the same topics of a broker of its own, checks every result, prints what they used. Exits 1 when a result
   is wrong. SLUICE_BENCH_NODE: flags for Sluice's Node, as in --cpu-prof. --small: 200,000 records in the place of 2,000,000. --no-peer: Sluice only. Needs Linux, Java 17 with javac, Maven.
 sluice bench --operators [--only TEXT] [--records N] [--runs N]
-  CPU time per record and operator through the whole engine, without a broker. --only: those whose name contains it.`;
+  CPU time per record and operator through the whole engine, without a broker. --only: those whose name contains it.
+sluice bench --restore [--records N] [--runs N]
+  Restores the state of a slot with so many keys (1,000,000), and has a worker with a standby copy take over from one that is killed, on a broker of its own.`;
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -34,20 +37,26 @@ export async function run(args: string[]): Promise<number> {
       peer: { type: 'boolean', default: true },
       operators: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
-      records: { type: 'string', default: '100000' },
+      records: { type: 'string' },
+      restore: { type: 'boolean', default: false },
       /** The process that is measured. */
       engine: { type: 'boolean', default: false },
     },
   });
   if (values.engine) return await engine();
   if (values.operators) {
-    const sizes = { records: countOf('--records', values.records), runs: countOf('--runs', values.runs) };
+    const sizes = { records: countOf('--records', values.records ?? '100000'), runs: countOf('--runs', values.runs) };
     const costs = await benchOperators({ ...sizes, only: values.only, serdes: fixedSerdes });
     process.stdout.write(operatorTable(costs));
     return 0;
   }
   const abort = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => abort.abort());
+  if (values.restore) {
+    const keys = countOf('--records', values.records ?? '1000000');
+    await benchRestore({ ...folders('bench-restore', abort.signal), keys, runs: countOf('--runs', values.runs) });
+    return 0;
+  }
   const node = [
     process.execPath,
     '--disable-warning=ExperimentalWarning',
@@ -60,10 +69,7 @@ export async function run(args: string[]): Promise<number> {
     runs: countOf('--runs', values.runs),
     sluice: [...node.filter((flag) => flag !== ''), join(root, 'bin', 'main.ts'), 'bench', '--engine'],
     peer: values.peer,
-    folder: join(root, '.sluice', 'bench'),
-    cacheDir: join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'sluice'),
-    signal: abort.signal,
-    progress: (text) => process.stderr.write(`${text}\n`),
+    ...folders('bench', abort.signal),
   });
   process.stdout.write(`\n${tableOf(report)}`);
   if (values.json !== undefined) {
@@ -71,6 +77,16 @@ export async function run(args: string[]): Promise<number> {
     await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
   }
   return Object.values(report.workloads).every(({ checksumOk }) => checksumOk) ? 0 : 1;
+}
+
+/** What a benchmark with a broker of its own needs. */
+function folders(name: string, signal: AbortSignal): Omit<RestoreBenchOptions, 'keys' | 'runs'> {
+  return {
+    folder: join(root, '.sluice', name),
+    cacheDir: join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'sluice'),
+    signal,
+    progress: (text) => process.stderr.write(`${text}\n`),
+  };
 }
 
 /** Sluice on a workload: the stages of dev/bench/stages.ts, all settings the defaults. Schemas have fixed ids, as the peer's have. */
