@@ -6,7 +6,6 @@ import {
   buildTopology,
   count,
   createKafkaClient,
-  keyBy,
   originTopic,
   type Schema,
   type SerdeFactory,
@@ -48,10 +47,7 @@ const views = originTopic<{ user: string }>(RESTORE.input, {
 const totals = topic<{ n: number }>('bench-restore.totals', { value: schema('Total'), partitions: 1 });
 const perUser = stage('totals', (s) => {
   s.stream(views)
-    .pipe(
-      keyBy((r) => r.value.user),
-      count({ store: RESTORE.store }),
-    )
+    .pipe(count({ store: RESTORE.store }))
     .mapValues((n) => ({ n }))
     .toStream()
     .to(totals);

@@ -152,7 +152,9 @@ class RestoreBench {
     const worker = this.#start(0);
     await this.#until('a restore', () => worker.told('running') !== undefined);
     const [from, to] = [worker.told('assigned'), worker.told('running')];
-    const rssMb = worker.told('state')?.rssMb;
+    await this.#until('what it holds', () => (worker.told('state')?.entries ?? 0) > 0);
+    const { entries = 0, rssMb } = worker.told('state') ?? {};
+    if (entries !== this.#options.keys) throw new Error(`${entries} keys are restored, not ${this.#options.keys}`);
     await worker.end('SIGTERM');
     const wallMs = (to?.at ?? 0) - (from?.at ?? 0);
     const restored = to?.restored ?? 0;
@@ -189,6 +191,9 @@ class RestoreBench {
     await this.#until('a commit after the kill', () => other.told('committed') !== undefined);
     updates.abort();
     await updating;
+    await this.#until('what it holds', () => (other.told('state')?.entries ?? 0) > 0);
+    const entries = other.told('state')?.entries;
+    if (entries !== keys) throw new Error(`${entries} keys are taken over, not ${keys}`);
     const [assigned, running, committed] = [other.told('assigned'), other.told('running'), other.told('committed')];
     await other.end('SIGTERM');
     const since = (told: { readonly at: number } | undefined, from: number): number => (told?.at ?? 0) - from;

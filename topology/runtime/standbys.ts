@@ -87,6 +87,7 @@ export class Standbys {
         // One that is not among them has been expelled, and will be told.
         return this.#keep(assignStandbys(members, slotCount(topology)).get(memberId) ?? NOTHING);
       } catch (error) {
+        if (signal.aborted) return;
         if (!(error instanceof RetriableError)) return this.#options.onFatal(error as Error);
         logger.debug({ code: error.code }, `standby copies: ${error.message}; asking again`);
         await clock.sleep(BACKOFF_MS, signal);
