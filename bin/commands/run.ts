@@ -25,7 +25,7 @@ export const help = `sluice run [--app NAME] [--workers N] [--standby N]
   SLUICE_STATE_DIR: state may be larger than memory (SLUICE_STATE_BUDGET, 256MB by default), and a restart reads changelogs from a checkpoint on.
   SLUICE_METRICS_PORT: GET /metrics, /healthz, /readyz there; of several workers each has the next port.
   --workers N: N processes that share the slots; one that dies is started again. On several machines: the same command on each.
-  --standby N (SLUICE_STANDBY): the state of each slot in memory of N more processes, so that one that dies is replaced within seconds, however large its state.`;
+  --standby N (SLUICE_STANDBY): N more processes keep the state of each slot (on disk: those of other machines), so that one that dies is replaced soon.`;
 
 const STATS_MS = 2_000;
 /** Less than those who wait for it have: what is not committed then is done again by whoever has the slot next. */

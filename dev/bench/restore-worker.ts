@@ -79,7 +79,7 @@ async function main(): Promise<void> {
     if (told === 'assigned' && ready) tell({ type: (told = 'running'), ...now, restored });
     if (told === 'running' && commits > 0) tell({ type: (told = 'committed'), ...now });
     if (looks++ % TELL_EVERY !== 0) return;
-    for (const { lag, entries } of standbys) tell({ type: 'copy', lag, entries });
+    for (const { lag, entries } of standbys) tell({ type: 'copy', lag, entries: entries ?? 0 });
     const rssMb = Math.round(process.memoryUsage().rss / 2 ** 20);
     tell({ type: 'state', entries: stages[0]?.stateEntries ?? 0, rssMb });
   }, LOOK_MS);

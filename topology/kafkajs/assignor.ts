@@ -71,10 +71,10 @@ export function slotAssigner(options: SlotAssignerOptions): PartitionAssigner {
 /** A member as the group's description has it. */
 export function memberOf(memberId: string, metadata: Buffer, assignment: Buffer): GroupMember {
   const { MemberMetadata, MemberAssignment } = codecs();
-  const { epoch, standby = 0, copies = [] } = infoOf(memberId, MemberMetadata.decode(metadata));
+  const { epoch, standby = 0, copies = [], place } = infoOf(memberId, MemberMetadata.decode(metadata));
   const assigned = assignment.length === 0 ? {} : (MemberAssignment.decode(assignment)?.assignment ?? {});
   const partitions = [...new Set(Object.values(assigned).flat())].toSorted((a, b) => a - b);
-  return { memberId, epoch, partitions, standby, copies };
+  return { memberId, epoch, partitions, standby, copies, place };
 }
 
 function infoOf(memberId: string, metadata: ReturnType<MetadataCodec['decode']>): MemberInfo {
@@ -83,14 +83,17 @@ function infoOf(memberId: string, metadata: ReturnType<MetadataCodec['decode']>)
   const told = JSON.parse(metadata.userData.toString() || '{}') as Readonly<Record<string, unknown>>;
   const standby = typeof told['standby'] === 'number' ? told['standby'] : 0;
   const [owned, copies] = [integersOf(told['owned']), integersOf(told['copies'])];
-  return { memberId, topics: metadata.topics, epoch: String(told['epoch']), owned, standby, copies };
+  const place = typeof told['place'] === 'string' ? told['place'] : undefined;
+  return { memberId, topics: metadata.topics, epoch: String(told['epoch']), owned, standby, copies, place };
 }
 
 /** Without standby, what versions before it told. */
 function toldBy(options: SlotAssignerOptions): Readonly<Record<string, unknown>> {
   const { epoch, standby } = options;
   const told = { epoch, owned: options.owned() };
-  return standby === undefined ? told : { ...told, standby: standby.count, copies: standby.copies() };
+  return standby === undefined
+    ? told
+    : { ...told, standby: standby.count, copies: standby.copies(), place: standby.place };
 }
 
 function integersOf(told: unknown): number[] {

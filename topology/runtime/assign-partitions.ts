@@ -11,10 +11,12 @@ export interface MemberInfo {
   readonly standby?: number;
   /** Slots of whose state it has a copy that lags behind by little. */
   readonly copies?: readonly number[];
+  /** Where its state lies beside memory: members of one place find each other's. undefined: nowhere. */
+  readonly place?: string | undefined;
 }
 
 /** Of a member, for sharing out. */
-type Able = Pick<MemberInfo, 'memberId' | 'owned' | 'copies'>;
+type Able = Pick<MemberInfo, 'memberId' | 'owned' | 'copies' | 'place'>;
 
 /**
  * Spreads partition numbers over the members of one epoch, evenly (counts differ by one at most) and sticky: who had a number keeps it as far as that
@@ -70,7 +72,10 @@ function whereStateIs(members: readonly Able[], even: ReadonlyMap<string, readon
   for (const [target, partitions] of even) {
     for (const partition of partitions) {
       const owners = idsWith(({ owned }) => owned.includes(partition));
-      const warm = idsWith(({ copies }) => copies?.includes(partition) === true);
+      const places = members.filter(({ memberId }) => owners.includes(memberId)).map(({ place }) => place);
+      const warm = idsWith(
+        ({ copies, place }) => copies?.includes(partition) === true || (place !== undefined && places.includes(place)),
+      );
       const mayMove = owners.includes(target) || warm.includes(target) || (owners.length === 0 && warm.length === 0);
       if (mayMove) assigned.get(target)?.push(partition);
       else if (owners[0] !== undefined) assigned.get(owners[0])?.push(partition);

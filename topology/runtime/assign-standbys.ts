@@ -10,12 +10,12 @@ export interface StandbyAssignment {
   readonly destined: readonly number[];
 }
 
-type Member = Pick<GroupMember, 'memberId' | 'partitions' | 'standby' | 'copies'>;
+type Member = Pick<GroupMember, 'memberId' | 'partitions' | 'standby' | 'copies' | 'place'>;
 
 /**
  * Per member of one epoch, what it stands by for. Each of `count` slots that has an owner gets as many copies as the member that wishes most of them
  * wishes, at other members that wish any; who has a copy keeps it as far as copies are spread evenly, and the copies of one owner's slots go to different
- * members, so that they share its work when it dies. Slots that are to move for an even spread get one more, at their future owner. Same input, same
+ * members, so that they share its work when it dies. Who keeps its state where the owner does needs no copy: it finds the owner's. Slots that are to move for an even spread get one more, at their future owner. Same input, same
  * result.
  */
 export function assignStandbys(members: readonly Member[], count: number): Map<string, StandbyAssignment> {
@@ -31,7 +31,8 @@ export function assignStandbys(members: readonly Member[], count: number): Map<s
     const owner = members.find(({ partitions }) => partitions.includes(slot));
     if (owner === undefined) continue;
     const target = targets.get(slot);
-    const warmUp = able.filter(({ memberId }) => memberId === target && memberId !== owner.memberId);
+    const elsewhere = able.filter((each) => each !== owner && (each.place === undefined || each.place !== owner.place));
+    const warmUp = elsewhere.filter(({ memberId }) => memberId === target);
     for (const { memberId } of warmUp) {
       slots.get(memberId)?.push(slot);
       destined.get(memberId)?.push(slot);
@@ -39,7 +40,7 @@ export function assignStandbys(members: readonly Member[], count: number): Map<s
     const sizeOf = ({ memberId }: Member): number => slots.get(memberId)?.length ?? 0;
     const sharedBy = ({ memberId }: Member): number => shared.get(`${owner.memberId}|${memberId}`) ?? 0;
     const keeps = (member: Member): number => (member.copies.includes(slot) && sizeOf(member) < limit ? 0 : 1);
-    const others = able.filter((member) => member !== owner && !warmUp.includes(member));
+    const others = elsewhere.filter((member) => !warmUp.includes(member));
     const ranked = others.toSorted((a, b) => keeps(a) - keeps(b) || sharedBy(a) - sharedBy(b) || sizeOf(a) - sizeOf(b));
     for (const member of ranked.slice(0, wished)) {
       slots.get(member.memberId)?.push(slot);

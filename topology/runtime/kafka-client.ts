@@ -32,6 +32,8 @@ export interface GroupMember {
   readonly standby: number;
   /** Slots of which it had copies when it joined. */
   readonly copies: readonly number[];
+  /** As in JoinOptions. */
+  readonly place: string | undefined;
 }
 
 /** Administration and positions. */
@@ -147,6 +149,8 @@ export interface JoinOptions {
   readonly standby?: {
     /** How many of each slot, beside its owner's state. */
     readonly count: number;
+    /** Where this member keeps state beside memory: members of one place find each other's. undefined: nowhere. */
+    readonly place: string | undefined;
     /** Slots of which this member has one that lags behind by little; asked whenever it (re)joins. */
     copies(): readonly number[];
   };

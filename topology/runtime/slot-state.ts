@@ -108,9 +108,9 @@ export class SlotState implements Flushable {
 
   /**
    * Where the restore of a store begins in a changelog from `start` to `end`: at the checkpoint, whose content `load` gets unless the store reads it
-   * itself; where the checkpoint does not fit, at the start, and it is forgotten.
+   * itself; where the checkpoint does not fit, at the start, and it is forgotten. Without `load` nobody reads the stores.
    */
-  begin(name: string, range: { readonly start: bigint; readonly end: bigint }, load: RestoreEntry): bigint {
+  begin(name: string, range: { readonly start: bigint; readonly end: bigint }, load?: RestoreEntry): bigint {
     const kept = this.#get(name);
     const reason = this.#whyUnusable(kept, range);
     if (reason !== undefined) {
@@ -119,16 +119,18 @@ export class SlotState implements Flushable {
       kept.offset = range.start;
       return range.start;
     }
-    for (const { key, value } of kept.clock.table.entries()) load(key, value);
-    if (kept.persistent === undefined) for (const { key, value } of kept.mirror.table.entries()) load(key, value);
+    if (load !== undefined) {
+      for (const { key, value } of kept.clock.table.entries()) load(key, value);
+      if (kept.persistent === undefined) for (const { key, value } of kept.mirror.table.entries()) load(key, value);
+    }
     kept.offset = this.#disk.checkpoint(name)?.offset ?? range.start;
     return kept.offset;
   }
 
   /** One record of the changelog behind the checkpoint. */
-  restore(name: string, key: Uint8Array, value: Uint8Array | null, load: RestoreEntry): void {
+  restore(name: string, key: Uint8Array, value: Uint8Array | null, load?: RestoreEntry): void {
     const kept = this.#get(name);
-    if (kept.persistent === undefined || isClockKey(key)) load(key, value);
+    if (kept.persistent === undefined || isClockKey(key)) load?.(key, value);
     // What was fetched is given back: a copy, or it would keep the whole answer.
     this.#put(kept, Buffer.from(key), value === null ? null : Buffer.from(value), isClockKey(key));
   }
@@ -137,6 +139,15 @@ export class SlotState implements Flushable {
   reached(name: string, offset: bigint): void {
     this.#get(name).offset = offset;
     if (this.#pendingBytes() > this.#maxPending) this.flush();
+  }
+
+  /** Nothing of a store is here any more: its changelog is to be read from its start. */
+  forget(name: string): void {
+    const kept = this.#get(name);
+    kept.mirror.forget();
+    kept.clock.forget();
+    this.#disk.discard([name, clockOf(name), ...this.#indexesOf(kept)]);
+    kept.offset = undefined;
   }
 
   /** The restore is done: the stores may be read. */
@@ -218,6 +229,11 @@ export class SlotState implements Flushable {
     this.#settings.budget.leave(this);
     this.#settings.budget.add(-DISK_CACHE_BYTES);
     this.#disk.close(synced);
+  }
+
+  /** Bytes in memory of what is not on disk yet. */
+  get waitingBytes(): number {
+    return this.#pendingBytes();
   }
 
   get #maxPending(): number {

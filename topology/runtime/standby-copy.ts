@@ -50,6 +50,11 @@ export class StandbyCopy {
     return [...this.#parts.keys()];
   }
 
+  /** Where to read a changelog from. */
+  startOf(topic: string): bigint | 'earliest' {
+    return this.#parts.get(topic)?.offset ?? 'earliest';
+  }
+
   /** Offsets that it is behind the ends of the changelogs as it saw them; undefined before it has seen all of them. */
   get lag(): number | undefined {
     let lag = 0;

@@ -9,15 +9,18 @@ import type { Logger } from '../logger.ts';
 import { assignStandbys, type StandbyAssignment } from './assign-standbys.ts';
 import type { FetchedRecords, KafkaAdmin, KafkaClient, KafkaReader } from './kafka-client.ts';
 import { slotCount } from './run-progress.ts';
+import type { StateSettings } from './slot-state.ts';
 import { type CopiedStore, StandbyCopy } from './standby-copy.ts';
+import { DiskCopy } from './standby-disk.ts';
 
 /** One copy, for people. */
 export interface StandbyStats {
   readonly slot: number;
   /** Changelog offsets behind its owner's commits; null before it is known. */
   readonly lag: number | null;
-  readonly entries: number;
-  /** As StoreSize has it. */
+  /** null on disk, where that is not known. */
+  readonly entries: number | null;
+  /** In memory, estimated as StoreSize has it; on disk, what waits to be written. */
   readonly bytes: number;
 }
 
@@ -26,6 +29,8 @@ export interface StandbysOptions {
   readonly client: KafkaClient;
   readonly admin: KafkaAdmin;
   readonly topology: Topology;
+  /** undefined: copies are in memory. */
+  readonly state: StateSettings | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -46,7 +51,11 @@ const NOTHING: StandbyAssignment = { slots: [], destined: [] };
 
 export class Standbys {
   readonly #options: StandbysOptions;
-  readonly #copies = new Map<number, StandbyCopy>();
+  readonly #copies = new Map<number, StandbyCopy | DiskCopy>();
+  /** Slots that this member is to keep copies of. */
+  #wanted: ReadonlySet<number> = new Set();
+  /** Copies on disk whose files are being opened. */
+  readonly #opening = new Map<number, Promise<void>>();
   #destined: readonly number[] = [];
   #reader: KafkaReader | undefined;
   #running: Promise<void> | undefined;
@@ -64,14 +73,18 @@ export class Standbys {
 
   read(): StandbyStats[] {
     const copies = [...this.#copies.values()].toSorted((a, b) => a.slot - b.slot);
-    return copies.map(({ slot, lag, entries, bytes }) => ({ slot, lag: lag ?? null, entries, bytes }));
+    return copies.map(({ slot, lag, entries, bytes }) => ({ slot, lag: lag ?? null, entries: entries ?? null, bytes }));
   }
 
-  /** This member owns the slot now: the copy is no longer filled here. undefined: there is none. */
+  /** This member owns the slot now: the copy is no longer filled here. undefined: there is none, or it is where the slot looks for its own file. */
   take(slot: number): StandbyCopy | undefined {
+    this.#wanted = new Set([...this.#wanted].filter((each) => each !== slot));
     const copy = this.#copies.get(slot);
-    if (copy !== undefined) this.#forget(copy);
-    return copy;
+    if (copy === undefined) return undefined;
+    this.#forget(copy);
+    if (copy instanceof StandbyCopy) return copy;
+    this.#options.logger.info({ slot, copy: 'file' }, `the file of slot ${slot} is its standby copy`);
+    return undefined;
   }
 
   /** The group has shared out: finds what this member is to keep copies of, as soon as the group tells of all. undefined: it is no member, copies stay. */
@@ -102,26 +115,56 @@ export class Standbys {
 
   async stop(): Promise<void> {
     await this.#running;
+    await Promise.all(this.#opening.values());
+    for (const copy of this.#copies.values()) this.#forget(copy);
     await this.#reader?.close();
-    this.#copies.clear();
   }
 
   #keep({ slots, destined }: StandbyAssignment): void {
-    const { topology, clock, logger } = this.#options;
+    const { topology, state, clock, logger } = this.#options;
     this.#destined = destined;
+    this.#wanted = new Set(slots);
     for (const copy of this.#copies.values()) if (!slots.includes(copy.slot)) this.#forget(copy);
     const added = slots.filter((slot) => !this.#copies.has(slot));
     for (const slot of added) {
-      const copy = new StandbyCopy(slot, storesOf(topology, slot), clock.now());
-      this.#copies.set(slot, copy);
-      for (const topic of copy.topics) this.#reader?.seek({ topic, partition: slot }, 'earliest');
+      if (state === undefined) this.#add(new StandbyCopy(slot, storesOf(topology, slot), clock.now()));
+      else if (!this.#opening.has(slot)) this.#opening.set(slot, this.#openOnDisk(slot, state));
     }
     if (added.length > 0) logger.info({ slots: added }, `standby copies of slots ${added.join(', ')} begin`);
   }
 
-  #forget(copy: StandbyCopy): void {
+  #add(copy: StandbyCopy | DiskCopy): void {
+    this.#copies.set(copy.slot, copy);
+    for (const topic of copy.topics) this.#reader?.seek({ topic, partition: copy.slot }, copy.startOf(topic));
+  }
+
+  /** Whoever has had the file may not have given it free yet. */
+  async #openOnDisk(slot: number, settings: StateSettings): Promise<void> {
+    const { topology, clock, logger, signal } = this.#options;
+    const stores = storesOf(topology, slot);
+    while (this.#wanted.has(slot) && !signal.aborted) {
+      try {
+        const copy = await DiskCopy.open({ ...this.#options, slot, stores, settings, identity: topology });
+        if (this.#wanted.has(slot) && !signal.aborted) this.#add(copy);
+        else copy.close();
+        break;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!(error instanceof RetriableError)) {
+          this.#options.onFatal(error as Error);
+          break;
+        }
+        logger.warn({ slot, code: error.code }, `standby copy of slot ${slot}: ${error.message}; trying again`);
+        await clock.sleep(BACKOFF_MS, signal);
+      }
+    }
+    this.#opening.delete(slot);
+  }
+
+  #forget(copy: StandbyCopy | DiskCopy): void {
     this.#copies.delete(copy.slot);
     for (const topic of copy.topics) this.#reader?.remove({ topic, partition: copy.slot });
+    if (copy instanceof DiskCopy) copy.close();
   }
 
   async #run(): Promise<void> {
@@ -148,8 +191,8 @@ export class Standbys {
       maxBytes: MAX_BYTES,
       maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
     });
-    for (const { topics, slot } of this.#copies.values())
-      for (const topic of topics) reader.seek({ topic, partition: slot }, 'earliest');
+    for (const copy of this.#copies.values())
+      for (const topic of copy.topics) reader.seek({ topic, partition: copy.slot }, copy.startOf(topic));
     return reader;
   }
 
@@ -200,6 +243,6 @@ function storesOf({ subTopologies, changelogs }: Topology, slot: number): Copied
   });
 }
 
-function isWarm({ lag }: StandbyCopy): boolean {
+function isWarm({ lag }: StandbyCopy | DiskCopy): boolean {
   return lag !== undefined && lag <= WARM_LAG;
 }

@@ -4,7 +4,7 @@
  */
 import { type Clock, systemClock } from '../clock.ts';
 import type { Topology } from '../dsl/topology.ts';
-import { ConfigError, RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } from '../errors.ts';
+import { RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { SerdeFactory } from '../serde.ts';
 import { type DurationCounts, sumOfDurations } from './duration-histogram.ts';
@@ -20,6 +20,7 @@ import { type PersistentState, type StateSettings, stateSettings } from './slot-
 import { type StageStats, stageStats } from './stage-stats.ts';
 import { type StandbyStats, Standbys } from './standbys.ts';
 import { topicsOf } from './app-topics.ts';
+import { placeOf } from '../state/state-disk.ts';
 import type { TopicLimits } from './topic-config.ts';
 import { type StoreChanges, storeShapes } from './store-changes.ts';
 import { membersOfOtherEpochs, otherEpochRuns, waitForOtherEpochs } from './one-epoch.ts';
@@ -40,7 +41,7 @@ export interface StreamAppConfig {
   readonly topicLimits?: TopicLimits;
   /** Where state is kept beside memory; by default nowhere. */
   readonly state?: PersistentState;
-  /** How many copies of the state of each slot are kept in other processes; by default none. Only where state is in memory. */
+  /** How many copies of the state of each slot are kept in other processes (with state on disk: in other directories); by default none. */
   readonly standby?: number;
   /** Makes the run a replay. */
   readonly feed?: ReplayFeed;
@@ -105,7 +106,7 @@ const LEAVE_MS = 2_000;
 
 /**
  * Starts an application: creates its topics, then takes the slots that the group gives it. Waits, saying for what, while the broker or the registry
- * is away. Rejects with ConfigError (SLC_CONFIG_STANDBY among others) or TopologyError for what a person has to mend.
+ * is away. Rejects with ConfigError or TopologyError for what a person has to mend.
  */
 export async function startStreamApp(config: StreamAppConfig): Promise<StreamApp> {
   const app = new RunningApp(config);
@@ -134,8 +135,6 @@ class RunningApp implements StreamApp {
   constructor(config: StreamAppConfig) {
     this.#config = config;
     this.#clock = config.clock ?? systemClock;
-    const { standby = 0 } = config;
-    if (standby > 0 && config.state !== undefined) throw standbyOnDisk();
     this.#state = config.state && stateSettings(config.topology.app, config.state);
   }
 
@@ -182,15 +181,17 @@ class RunningApp implements StreamApp {
   #standBy(admin: KafkaAdmin): void {
     const { standby = 0, feed, client, topology, logger } = this.#config;
     if (standby === 0 || feed !== undefined) return;
-    const shared = { client, admin, topology, clock: this.#clock, logger, signal: this.#abort.signal };
+    const shared = { client, admin, topology, state: this.#state, clock: this.#clock, logger };
+    const { signal } = this.#abort;
     const onWarm = (): void => this.#membership?.again();
-    this.#standbys = new Standbys({ ...shared, onWarm, onFatal: (error) => this.#config.onFatal(error) });
+    this.#standbys = new Standbys({ ...shared, signal, onWarm, onFatal: (error) => this.#config.onFatal(error) });
     this.#standbys.start();
   }
 
   async #join(admin: KafkaAdmin): Promise<void> {
-    const { client, topology, logger, standby = 0 } = this.#config;
+    const { client, topology, logger, standby = 0, state } = this.#config;
     const standbys = this.#standbys;
+    const place = standbys === undefined || state === undefined ? undefined : placeOf(state.directory);
     const topics = [
       ...new Set(topology.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic.name))),
     ];
@@ -200,7 +201,7 @@ class RunningApp implements StreamApp {
         topics,
         epoch: topology.epoch,
         sessionTimeoutMs: this.#config.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
-        ...(standbys !== undefined && { standby: { count: standby, copies: () => standbys.warm } }),
+        ...(standbys !== undefined && { standby: { count: standby, place, copies: () => standbys.warm } }),
         onAssigned: (partitions, { memberId }) => {
           this.#changes = this.#changes.then(() => this.#assign(partitions, memberId));
           if (partitions.length === 0) void this.#refuseIfOthersOwn(admin);
@@ -369,14 +370,4 @@ function tellChanges(logger: Logger, { kept, fresh, gone }: StoreChanges): void 
   if (gone.length > 0) logger.info({ gone }, `no longer used, their changelogs stay: ${gone.join(', ')}`);
   if (fresh.length === 0) return;
   logger.warn({ fresh }, `begin empty, what was read before is not in them until a replay: ${fresh.join(', ')}`);
-}
-
-function standbyOnDisk(): ConfigError {
-  return new ConfigError(
-    'SLC_CONFIG_STANDBY',
-    'standby copies are kept of state in memory only, and the state of this application is on disk',
-    {
-      hint: 'SLUICE_STATE=memory with --standby; or no --standby: state on disk makes restarts short without a copy',
-    },
-  );
 }

@@ -2,7 +2,8 @@
  * The file below the persistent stores of one slot, and the lock on it (docs/decisions/0007). Each write is one transaction: changes of stores, and the
  * changelog offsets up to which they go. A killed process leaves whole transactions behind; a file that a power cut may have hurt is not used.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ConfigError, InvariantError, RetriableError, SluiceError, TaskCorruptedError } from '../errors.ts';
@@ -33,6 +34,7 @@ export interface StoreWrite {
 const FORMAT = 1;
 const FILE = 'state.sqlite';
 const OWNER = 'owner';
+const PLACE = 'place';
 /** Of its page cache: what it takes in memory. */
 export const DISK_CACHE_BYTES = 2 * 2 ** 20;
 
@@ -177,6 +179,35 @@ export class StateDisk {
       this.failure ??= problem;
       throw problem;
     }
+  }
+}
+
+/**
+ * A name of the directory that no other one has: the same for all processes that share it. ConfigError SLC_STATE_FULL, SLC_STATE_DISK when it cannot be
+ * kept there.
+ */
+export function placeOf(directory: string): string {
+  const file = join(directory, PLACE);
+  try {
+    mkdirSync(directory, { recursive: true });
+    if (!existsSync(file)) {
+      // Of several that begin together one makes it, and none reads half of it.
+      const own = `${file}.${process.pid}`;
+      writeFileSync(own, randomUUID());
+      if (!existsSync(file)) linkQuietly(own, file);
+      rmSync(own);
+    }
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw stateError(error, directory);
+  }
+}
+
+function linkQuietly(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

@@ -8,6 +8,7 @@ import type { TopicPartition } from '../record.ts';
 import { assignPartitions, type MemberInfo } from '../runtime/assign-partitions.ts';
 import type {
   CommittedOffset,
+  GroupMember,
   GroupMembership,
   JoinOptions,
   KafkaAdmin,
@@ -256,6 +257,6 @@ export class FakeKafka {
   }
 }
 
-function toldOf({ standby }: JoinOptions): { readonly standby: number; readonly copies: readonly number[] } {
-  return { standby: standby?.count ?? 0, copies: standby?.copies() ?? [] };
+function toldOf({ standby }: JoinOptions): Pick<GroupMember, 'standby' | 'copies' | 'place'> {
+  return { standby: standby?.count ?? 0, copies: standby?.copies() ?? [], place: standby?.place };
 }

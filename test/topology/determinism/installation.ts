@@ -1,4 +1,7 @@
 /** An application under chaos: one to four instances that come, go, die and stand still, over a broker that does not always answer; and its replay. */
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import {
   BatchBuilder,
@@ -30,6 +33,8 @@ import type { World } from './world.ts';
 const logger = pino({ level: process.env['SLUICE_TEST_LOG'] ?? 'silent' });
 /** Of a variable, so that whoever starts runs in processes of their own can say so. */
 const STANDBY = Number(process.env['SLUICE_TEST_STANDBY'] ?? '0');
+/** Each instance keeps its state in a directory of its own. */
+const ON_DISK = process.env['SLUICE_TEST_STATE'] === 'persistent';
 const MOST_INSTANCES = 4;
 const LATE_PARTITIONS = 6;
 const SESSION_TIMEOUT_MS = 10_000;
@@ -37,6 +42,7 @@ const SESSION_TIMEOUT_MS = 10_000;
 interface Instance {
   readonly app: StreamApp;
   readonly chaos: ChaosClient;
+  readonly directory: string | undefined;
 }
 
 /** What has happened to a run. */
@@ -60,6 +66,10 @@ export class Installation {
   readonly #client: KafkaClient;
   readonly #ends = new Map<string, bigint[]>();
   #instances: Instance[] = [];
+  readonly #root = ON_DISK ? mkdtempSync(join(tmpdir(), 'sluice-determinism-')) : undefined;
+  #directories = 0;
+  /** Of instances that were killed: their files are as the kernel has them, and locked while this process lives. */
+  readonly #left: string[] = [];
   #admin: KafkaAdmin | undefined;
   #producer: KafkaProducer | undefined;
 
@@ -134,6 +144,7 @@ export class Installation {
     await this.#producer?.close();
     await this.#admin?.close();
     await this.#client.close();
+    if (this.#root !== undefined) rmSync(this.#root, { recursive: true, force: true });
   }
 
   /** The whole log once more, in one instance without a fault, by the pins of this run. */
@@ -238,6 +249,7 @@ export class Installation {
     const { clock } = this.#world;
     const failures = g.chance(0.3) ? 0 : 0.03;
     const chaos = new ChaosClient(this.#world.client(), { clock, random: g, failures, delayMs: g.int(0, 6) });
+    const directory = this.#directory();
     const app = await this.#world.until(
       startStreamApp({
         client: chaos,
@@ -245,6 +257,7 @@ export class Installation {
         serdes: jsonSerdes,
         logger: this.#listener(),
         standby: STANDBY,
+        ...(directory !== undefined && { state: { directory, checkpointMs: g.int(5, 500) } }),
         clock: chaos.clock,
         sessionTimeoutMs: SESSION_TIMEOUT_MS,
         options: {
@@ -259,7 +272,7 @@ export class Installation {
     );
     chaos.isCalm = false;
     if (this.#instances.length > 0) this.happened.rebalances++;
-    this.#instances.push({ app, chaos });
+    this.#instances.push({ app, chaos, directory });
     this.happened.instances = Math.max(this.happened.instances, this.#instances.length);
   }
 
@@ -267,12 +280,21 @@ export class Installation {
   #listener(): Logger {
     const on = (level: 'debug' | 'warn' | 'error'): Logger['debug'] => logger[level].bind(logger) as Logger['debug'];
     const info = (detail: object, text?: string): void => {
-      const { standby, restored } = detail as { standby?: boolean; restored?: number };
-      if (standby === true) this.happened.takeovers++;
+      const { standby, restored, copy } = detail as { standby?: boolean; restored?: number; copy?: string };
+      if (standby === true || copy === 'file') this.happened.takeovers++;
       if (standby === true) this.happened.restored += restored ?? 0;
       logger.info(detail, text);
     };
     return { debug: on('debug'), info, warn: on('warn'), error: on('error') };
+  }
+
+  /** A new one, perhaps with what a machine that was killed has left. */
+  #directory(): string | undefined {
+    if (this.#root === undefined) return undefined;
+    const directory = join(this.#root, String(++this.#directories));
+    const left = this.#random.chance(0.5) ? this.#left.shift() : undefined;
+    if (left !== undefined) cpSync(left, directory, { recursive: true });
+    return directory;
   }
 
   #take(): Instance | undefined {
@@ -294,6 +316,7 @@ export class Installation {
     this.happened.crashes++;
     this.happened.failures += instance.chaos.failures;
     await this.#world.until(instance.chaos.kill());
+    if (instance.directory !== undefined) this.#left.push(instance.directory);
     if (this.#instances.length > 0) this.happened.rebalances++;
     if (this.#instances.length === 0 || this.#random.chance(0.5)) await this.#start();
   }

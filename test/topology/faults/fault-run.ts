@@ -98,6 +98,7 @@ export class FaultRun {
   readonly records: number;
   sent = 0;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #own: (nth: number) => NodeJS.ProcessEnv;
   readonly #users = new Map<string, number>();
   readonly #minutes = new Map<string, number>();
   #admin: KafkaAdmin | undefined;
@@ -108,7 +109,13 @@ export class FaultRun {
   #perSecond = 0;
   #closed = false;
 
-  constructor(name: string, brokers: string, records: number, env: NodeJS.ProcessEnv = {}) {
+  /** `env`: of all workers, or of each, counted from 0. */
+  constructor(
+    name: string,
+    brokers: string,
+    records: number,
+    env: NodeJS.ProcessEnv | ((nth: number) => NodeJS.ProcessEnv) = {},
+  ) {
     this.app = `${name}-${randomUUID().slice(0, 8)}`;
     this.brokers = brokers;
     this.records = records;
@@ -124,8 +131,8 @@ export class FaultRun {
       TEST_SESSION_MS: String(SESSION_MS),
       // What was repartitioned is counted.
       TEST_TRIM_MS: '600000',
-      ...env,
     };
+    this.#own = typeof env === 'function' ? env : () => env;
   }
 
   get admin(): KafkaAdmin {
@@ -143,7 +150,7 @@ export class FaultRun {
   }
 
   start(): Worker {
-    const worker = new Worker(this.#env);
+    const worker = new Worker({ ...this.#env, ...this.#own(this.workers.length) });
     this.workers.push(worker);
     return worker;
   }

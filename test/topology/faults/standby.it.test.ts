@@ -1,6 +1,9 @@
 /** Workers that keep copies of each other's state, one of them killed: the other one takes over with what its copies lack. */
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { scratch } from '../state/store-labs.ts';
 import { FaultRun, PARTITIONS, type Worker } from './fault-run.ts';
 import { killRun } from './kill-run.ts';
 
@@ -64,5 +67,19 @@ describe('two workers with standby copies', { timeout: 4 * 60_000 }, () => {
     const all = run.workers.flatMap(takeovers);
     t.diagnostic(`${all.length} slots taken with a copy, ${all.reduce((sum, n) => sum + n, 0)} records restored then`);
     assert.ok(all.length > 0, 'no slot was taken with a copy');
+  });
+
+  test('the same with state on disk, each worker as if on a machine of its own', async (t) => {
+    const directory = scratch();
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    const run = new FaultRun('standby', brokers, 10_000, (nth) => ({
+      ...ENV,
+      TEST_STATE_DIR: join(directory, `${nth}`),
+    }));
+    t.after(() => run.close());
+    await killRun(run, { kills: 5, perSecond: 1_200 });
+    const files = run.workers.flatMap(({ log }) => [...log.matchAll(/the file of slot \d+ is its standby copy/g)]);
+    t.diagnostic(`${files.length} slots found the file of a copy`);
+    assert.ok(files.length > 0, 'no slot was taken with a copy');
   });
 });

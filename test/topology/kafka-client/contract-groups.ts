@@ -81,7 +81,7 @@ export function groupTests({ makeClient, admin, newTopic, prefix }: ContractCont
         topics,
         epoch: 'e1',
         sessionTimeoutMs: 6_000,
-        standby: { count: 1, copies: () => (index === 1 ? copies : []) },
+        standby: { count: 1, place: `place-${index}`, copies: () => (index === 1 ? copies : []) },
         onAssigned: (partitions, { memberId }) => {
           assigned[index] = partitions;
           ids[index] = memberId;
@@ -105,7 +105,7 @@ export function groupTests({ makeClient, admin, newTopic, prefix }: ContractCont
     await settled(2, 2);
     const members = await admin().groupMembers(group);
     const told = members.find(({ memberId }) => memberId === ids[1]);
-    assert.deepEqual([told?.standby, told?.copies, told?.partitions], [1, copies, assigned[1]]);
+    assert.deepEqual([told?.standby, told?.copies, told?.place, told?.partitions], [1, copies, 'place-1', assigned[1]]);
     assert.deepEqual(members.find(({ memberId }) => memberId === ids[0])?.copies, []);
   });
 }

@@ -9,6 +9,7 @@ interface Member {
   readonly partitions: readonly number[];
   readonly standby: number;
   readonly copies: readonly number[];
+  readonly place: string | undefined;
 }
 
 const member = (memberId: string, of: Partial<Member> = {}): Member => ({
@@ -16,13 +17,14 @@ const member = (memberId: string, of: Partial<Member> = {}): Member => ({
   partitions: [],
   standby: 1,
   copies: [],
+  place: undefined,
   ...of,
 });
 
 /** As the group's leader does it. */
 function share(members: readonly Member[], count: number): Member[] {
-  const infos = members.map(({ memberId, partitions, standby, copies }) => {
-    return { memberId, topics: ['t'], epoch: 'e', owned: partitions, standby, copies };
+  const infos = members.map(({ partitions, ...told }) => {
+    return { ...told, topics: ['t'], epoch: 'e', owned: partitions };
   });
   const assigned = assignPartitions(infos, 'e', count);
   return members.map((each) => ({ ...each, partitions: assigned.get(each.memberId) ?? [] }));
@@ -50,7 +52,10 @@ test('members come and go: every slot has one owner, with a copy if there was on
     const count = 1 + int(12);
     const standby = 1 + int(2);
     let next = 0;
-    const fresh = (): Member => member(`m${int(1_000)}-${round}-${next++}`, { standby });
+    const places = round % 2 === 0 ? [undefined] : ['here', 'there', 'yonder'];
+    const fresh = (): Member => {
+      return member(`m${int(1_000)}-${round}-${next++}`, { standby, place: places[int(places.length)] });
+    };
     let { members } = settle(
       Array.from({ length: 1 + int(4) }, () => fresh()),
       count,
@@ -63,7 +68,11 @@ test('members come and go: every slot has one owner, with a copy if there was on
       const standbys = assignStandbys(members, count);
       for (const slot of all) {
         const copies = members.filter(({ memberId }) => standbys.get(memberId)?.slots.includes(slot));
-        assert.equal(copies.length, Math.min(standby, members.length - 1), text);
+        const owner = members.find(({ partitions }) => partitions.includes(slot));
+        const isElsewhere = ({ place }: Member): boolean => place === undefined || place !== owner?.place;
+        const elsewhere = members.filter((each) => each !== owner && isElsewhere(each));
+        assert.equal(copies.length, Math.min(standby, elsewhere.length), text);
+        assert.ok(copies.every(isElsewhere), text);
         assert.ok(
           copies.every(({ partitions }) => !partitions.includes(slot)),
           text,
@@ -74,10 +83,14 @@ test('members come and go: every slot has one owner, with a copy if there was on
       // Who died is often there again before the others notice.
       const come = gone === undefined || random() < 0.5 ? [fresh()] : [];
       const shared = share([...stay, ...come], count);
-      for (const { memberId, partitions } of shared) {
+      for (const { memberId, partitions, place } of shared) {
         const before = stay.find((each) => each.memberId === memberId);
         for (const slot of partitions) {
-          const hasState = before?.partitions.includes(slot) === true || before?.copies.includes(slot) === true;
+          const neighbours = stay.filter(
+            (each) => each.memberId === memberId || (place !== undefined && each.place === place),
+          );
+          const hasState =
+            neighbours.some((each) => each.partitions.includes(slot)) || before?.copies.includes(slot) === true;
           const wasAnywhere = stay.some((each) => each.partitions.includes(slot) || each.copies.includes(slot));
           assert.ok(hasState || !wasAnywhere, `${text}: ${memberId} got ${slot} without its state`);
         }
