@@ -61,9 +61,9 @@ describe('two workers with standby copies', { timeout: 4 * 60_000 }, () => {
   });
 
   test('one of two killed again and again: 0 duplicates, 0 missing', async (t) => {
-    const run = new FaultRun('standby', brokers, 15_000, ENV);
+    const run = new FaultRun('standby', brokers, 10_000, ENV);
     t.after(() => run.close());
-    await killRun(run, { kills: 8, perSecond: 1_200 });
+    await killRun(run, { kills: 5, perSecond: 1_200, hasCopies: true });
     const all = run.workers.flatMap(takeovers);
     t.diagnostic(`${all.length} slots taken with a copy, ${all.reduce((sum, n) => sum + n, 0)} records restored then`);
     assert.ok(all.length > 0, 'no slot was taken with a copy');
@@ -77,7 +77,7 @@ describe('two workers with standby copies', { timeout: 4 * 60_000 }, () => {
       TEST_STATE_DIR: join(directory, `${nth}`),
     }));
     t.after(() => run.close());
-    await killRun(run, { kills: 5, perSecond: 1_200 });
+    await killRun(run, { kills: 4, perSecond: 1_200, hasCopies: true });
     const files = run.workers.flatMap(({ log }) => [...log.matchAll(/the file of slot \d+ is its standby copy/g)]);
     t.diagnostic(`${files.length} slots found the file of a copy`);
     assert.ok(files.length > 0, 'no slot was taken with a copy');
