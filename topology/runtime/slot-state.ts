@@ -231,6 +231,11 @@ export class SlotState implements Flushable {
     this.#disk.close(synced);
   }
 
+  /** Where the file is. */
+  get directory(): string {
+    return this.#disk.directory;
+  }
+
   /** Bytes in memory of what is not on disk yet. */
   get waitingBytes(): number {
     return this.#pendingBytes();

@@ -69,6 +69,11 @@ export class DiskCopy {
     return copy;
   }
 
+  /** Where the file is, as errors of the disk name it. */
+  get directory(): string {
+    return this.#state.directory;
+  }
+
   /** Changelogs. */
   get topics(): string[] {
     return [...this.#parts.keys()];

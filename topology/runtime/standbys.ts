@@ -128,7 +128,7 @@ export class Standbys {
     const added = slots.filter((slot) => !this.#copies.has(slot));
     for (const slot of added) {
       if (state === undefined) this.#add(new StandbyCopy(slot, storesOf(topology, slot), clock.now()));
-      else if (!this.#opening.has(slot)) this.#opening.set(slot, this.#openOnDisk(slot, state));
+      else this.#beginOnDisk(slot, state);
     }
     if (added.length > 0) logger.info({ slots: added }, `standby copies of slots ${added.join(', ')} begin`);
   }
@@ -136,6 +136,10 @@ export class Standbys {
   #add(copy: StandbyCopy | DiskCopy): void {
     this.#copies.set(copy.slot, copy);
     for (const topic of copy.topics) this.#reader?.seek({ topic, partition: copy.slot }, copy.startOf(topic));
+  }
+
+  #beginOnDisk(slot: number, settings: StateSettings): void {
+    if (!this.#opening.has(slot)) this.#opening.set(slot, this.#openOnDisk(slot, settings));
   }
 
   /** Whoever has had the file may not have given it free yet. */
@@ -219,7 +223,14 @@ export class Standbys {
     logger.warn({ code: error.code }, `standby copies: ${error.message}; trying again`);
     if (error instanceof RetriableError) return true;
     if (!(error instanceof TaskCorruptedError)) return false;
+    const { state } = this.#options;
     for (const copy of this.#copies.values()) {
+      if (copy instanceof DiskCopy && state !== undefined && error.where === copy.directory) {
+        // Closing deletes what is damaged.
+        this.#forget(copy);
+        this.#beginOnDisk(copy.slot, state);
+        return true;
+      }
       const topic = copy.topics.find((each) => error.where === `${each}-${copy.slot}`);
       if (topic === undefined) continue;
       if (error.code !== 'SLC_TASK_OFFSET_OUT_OF_RANGE') this.#forget(copy);

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { BatchBuilder, type KafkaReader } from '#topology';
+import { BatchBuilder, ConfigError, type KafkaReader, type Logger, systemClock } from '#topology';
 import { FakeKafka } from '#topology/testing';
-import { MAX_COPY_AGE_MS } from '../../../topology/runtime/slot-state.ts';
+import { MAX_COPY_AGE_MS, stateSettings } from '../../../topology/runtime/slot-state.ts';
 import { StandbyCopy } from '../../../topology/runtime/standby-copy.ts';
+import { DiskCopy } from '../../../topology/runtime/standby-disk.ts';
 import { keyId } from '../../../topology/state/key-codec.ts';
 import type { MemoryKeyValueStore } from '../../../topology/state/memory-store.ts';
 import { encodeValue } from '../../../topology/state/value-codec.ts';
+import { placeOf, StateDisk } from '../../../topology/state/state-disk.ts';
 import { randomOf } from '../../random.ts';
+import { scratch } from '../state/store-labs.ts';
 
 const STORE = 's';
 const TOPIC = 'a-s-changelog';
@@ -143,4 +148,81 @@ test('a copy that has not seen the end of its changelog for long may have missed
   await old.read(10);
   assert.equal((await old.take(11 + MAX_COPY_AGE_MS)).at, 0n);
   assert.equal(old.copy.entries, 0);
+});
+
+class DiskLab {
+  readonly root = scratch();
+  readonly lab = new Lab();
+  readonly settings = stateSettings('a', { directory: this.root, budgetBytes: 32 * 2 ** 20 });
+  readonly identity = { app: 'a', epoch: 'e', partition: 0 };
+  readonly #logger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+  async open(): Promise<DiskCopy> {
+    return await DiskCopy.open({
+      slot: 0,
+      stores: [{ spec: { name: STORE, kind: 'key-value' }, topic: TOPIC }],
+      settings: this.settings,
+      identity: this.identity,
+      admin: await this.lab.client.admin(),
+      clock: systemClock,
+      logger: this.#logger,
+      signal: new AbortController().signal,
+    });
+  }
+
+  async fill(copy: DiskCopy): Promise<void> {
+    const reader = await this.lab.client.reader({ committed: true });
+    reader.seek(TP, copy.startOf(TOPIC));
+    while (copy.lag !== 0) for (const fetched of await reader.poll(1)) copy.apply(fetched, systemClock.now());
+    await reader.close();
+  }
+
+  /** What whoever takes the slot finds. */
+  found(): { readonly offset: bigint | undefined; readonly keys: number } {
+    const disk = StateDisk.open(join(this.settings.directory, '0'), this.identity, (reason) => assert.fail(reason));
+    const found = { offset: disk.checkpoint(STORE)?.offset, keys: disk.table(STORE).count() };
+    disk.close(false);
+    return found;
+  }
+}
+
+test('a copy on disk is the file that the slot finds: what was committed, at its offset; it goes on where it ended', async (t) => {
+  const disk = new DiskLab();
+  t.after(() => rmSync(disk.root, { recursive: true, force: true }));
+  const { lab } = disk;
+  await lab.open();
+  for (const key of ['a', 'b', 'c']) await lab.write(key, 1);
+  await lab.write('d', 1, 'aborted');
+  await lab.write('b', null);
+  await lab.write('e', 1, 'open');
+  const copy = await disk.open();
+  assert.equal(copy.lag, undefined);
+  await disk.fill(copy);
+  assert.ok(copy.bytes > 0, 'what waits is in memory, and counts');
+  const end = lab.broker.partition(TP).end(true);
+  copy.close();
+  assert.equal(disk.settings.budget.used, 0);
+  assert.deepEqual(disk.found(), { offset: end, keys: 2 });
+  await lab.write('f', 1);
+  const again = await disk.open();
+  assert.equal(again.startOf(TOPIC), end);
+  await disk.fill(again);
+  again.restart(TOPIC, 0);
+  assert.equal(again.startOf(TOPIC), 'earliest');
+  assert.equal(again.lag, undefined);
+  again.close();
+  assert.deepEqual(disk.found(), { offset: undefined, keys: 0 });
+});
+
+test('a directory has a name of its own, the same for all who use it', (t) => {
+  const root = scratch();
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const name = placeOf(join(root, 'one'));
+  assert.equal(placeOf(join(root, 'one')), name);
+  assert.notEqual(placeOf(join(root, 'two')), name);
+  writeFileSync(join(root, 'file'), '');
+  assert.throws(
+    () => placeOf(join(root, 'file')),
+    (error) => error instanceof ConfigError && error.code === 'SLC_STATE_DISK',
+  );
 });
