@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError } from '#topology';
-import { durationOf, persistentState } from '../../bin/environment.ts';
+import { durationOf, persistentState, standbyCount } from '../../bin/environment.ts';
 
 test('a span of time from the environment', (t) => {
   const name = 'SLUICE_TEST_SPAN_OF_TIME';
@@ -47,5 +47,24 @@ test('state is above a file where a directory is given, with a budget that is on
   ]) {
     set(...wrong);
     assert.throws(persistentState, ConfigError, wrong.join());
+  }
+});
+
+test('standby copies: what the option says, else the environment, else none', (t) => {
+  const name = 'SLUICE_STANDBY';
+  const before = process.env[name];
+  t.after(() => {
+    if (before === undefined) delete process.env[name];
+    else process.env[name] = before;
+  });
+  delete process.env[name];
+  assert.equal(standbyCount(undefined), 0);
+  process.env[name] = '2';
+  assert.equal(standbyCount(undefined), 2);
+  assert.equal(standbyCount('1'), 1);
+  for (const wrong of ['-1', '1.5', 'x', '6']) {
+    process.env[name] = wrong;
+    assert.throws(() => standbyCount(undefined), ConfigError, wrong);
+    assert.throws(() => standbyCount(wrong), ConfigError, wrong);
   }
 });

@@ -1,4 +1,4 @@
-/** The stages of the shop in three processes: one is killed, one is ended in order, all are stopped; every row as the oracles say. */
+/** The stages of the shop in three processes with standby copies: one is killed, one is ended in order, all are stopped; every row as the oracles say. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Installation } from './installation.ts';
@@ -29,7 +29,7 @@ describe('sluice run --workers', { timeout: 8 * 60_000 }, () => {
     const prepared = await runRole('simulate', ['--prepare', ...SIMULATION], shop.env);
     assert.equal(prepared.code, 0, prepared.output);
     const sources = shop.role('sources');
-    const run = shop.role('run', ['--workers', '3']);
+    const run = shop.role('run', ['--workers', '3', '--standby', '1']);
     const sinks = shop.role('sinks');
     await Promise.all([sources.ready(), run.ready(), sinks.ready()]);
     await until('all slots', 60_000, () => run.stats.slots?.length === SLOTS);
@@ -56,6 +56,7 @@ describe('sluice run --workers', { timeout: 8 * 60_000 }, () => {
     assert.equal(await run.exited(), 0);
     const took = performance.now() - begun;
     assert.ok(took < STOP_MS, `${took} ms to stop`);
+    assert.match(await shop.logOf('run'), /taken with a standby copy/, 'workers that began later had copies');
     const again = shop.role('run', ['--workers', '2']);
     await again.ready();
     const verified = await runRole('verify', ['--timeout', '150', '--manifest', shop.manifest], shop.env);
