@@ -35,6 +35,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
     describe: () => import('./commands/describe.ts'),
     dlq: () => import('./commands/dlq.ts'),
     late: () => import('./commands/late.ts'),
+    erase: () => import('./commands/erase.ts'),
   }),
 );
 

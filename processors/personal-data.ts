@@ -36,7 +36,7 @@ export const personalTopics: readonly PersonalTopic[] = [
 export interface PersonalStore {
   readonly name: string;
   /** Whether an entry under this key is of the user. */
-  isOf(key: string, userId: string): boolean;
+  readonly isOf: (key: string, userId: string) => boolean;
 }
 
 const isWhole = (key: string, userId: string): boolean => key === userId;
@@ -51,11 +51,11 @@ export const personalStores: readonly PersonalStore[] = [
 /** The store of sessions that are open. They are left to end, since counts of many are made of them, and each writes a row then. */
 export const openSessions: PersonalStore = { name: 'sessions', isOf: (key, userId) => key === `user:${userId}` };
 
-/** Stores that hold something of a user and are left, with what empties them. */
+/** Stores that hold something of a user and are left, with what ends that. */
 export const storesLeft: Readonly<Record<string, string>> = {
   sessions: 'the end of the session',
-  'purchases-users': "the shop's delete of the user",
-  'logins-users': "the shop's delete of the user",
+  'purchases-users': 'nothing: versions of silver.users, which keeps them too',
+  'logins-users': 'nothing: versions of silver.users, which keeps them too',
   'purchases-in-order': 'event time, in minutes',
   'purchases-awaiting-items': 'event time, in minutes',
   'purchases-awaiting-users': 'event time, in minutes',

@@ -181,6 +181,7 @@ export {
   topicSpec,
 } from './runtime/topic-config.ts';
 export { type KeyFormat, type Schema, type Serde, type SerdeFactory, textSerde } from './serde.ts';
+export { changelogKeyOf } from './state/changelog-key.ts';
 export { originPlaceOf, windowOfCoordinate } from './time/coordinate.ts';
 export { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from './time/ledger-records.ts';
 export { type TimePolicy, type TimePolicyName } from './time/time-policy.ts';

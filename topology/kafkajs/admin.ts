@@ -8,6 +8,7 @@ import { again, ClusterConnection, leadersOf } from './connection.ts';
 import { asPort } from './errors.ts';
 import type { Cluster } from './load.ts';
 import { logSizes } from './log-sizes.ts';
+import { requireKafkajs } from './patches/replace-module.ts';
 
 const METADATA_ATTEMPTS = 50;
 const METADATA_MS = 100;
@@ -81,6 +82,27 @@ export class KafkajsAdmin implements KafkaAdmin {
         if (known.length === 0) return new Map();
         const metadata = await admin.fetchTopicMetadata({ topics: known });
         return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]));
+      }),
+    );
+  }
+
+  async topicSettings(
+    topics: readonly string[],
+    names: readonly string[],
+  ): Promise<Map<string, ReadonlyMap<string, string>>> {
+    const there = [...(await this.partitionCounts(topics)).keys()];
+    if (there.length === 0) return new Map();
+    const { ConfigResourceTypes } = requireKafkajs('kafkajs') as typeof import('kafkajs');
+    const resources = there.map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configNames: [...names] }));
+    return await again(() =>
+      this.#withAdmin('reading the settings of topics', async (admin) => {
+        const { resources: found } = await admin.describeConfigs({ includeSynonyms: false, resources });
+        return new Map(
+          found.map(({ resourceName, configEntries }) => [
+            resourceName,
+            new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+          ]),
+        );
       }),
     );
   }

@@ -43,6 +43,8 @@ export interface KafkaAdmin {
   listTopics(): Promise<string[]>;
   /** Partition count per topic; absent when the topic does not exist. */
   partitionCounts(topics: readonly string[]): Promise<Map<string, number>>;
+  /** Kafka's settings of each topic that exists, as they are in force now, by Kafka's names; `names` says which. */
+  topicSettings(topics: readonly string[], names: readonly string[]): Promise<Map<string, ReadonlyMap<string, string>>>;
   /** First offset kept, and the end: the last stable offset when `committed`, else the high watermark. In the order asked. */
   offsets(
     partitions: readonly TopicPartition[],

@@ -33,12 +33,20 @@ interface Member {
   assigned: readonly number[];
 }
 
+/** What a topic has that says nothing else. */
+const KAFKA_DEFAULTS: Readonly<Record<string, string>> = {
+  'cleanup.policy': 'delete',
+  'retention.ms': '604800000',
+  'retention.bytes': '-1',
+};
+
 export class FakeKafka {
   /** Every call fails with RetriableError SLC_BROKER_AWAY while true. */
   away = false;
   /** By which its readers wait for records: no longer than they were told to. */
   readonly clock: Clock;
   readonly #topics = new Map<string, FakePartition[]>();
+  readonly #settings = new Map<string, Readonly<Record<string, string>>>();
   readonly #transactions = new Map<string, FakeTransactions>();
   readonly #offsets = new Map<string, CommittedOffset>();
   readonly #groups = new Map<string, Member[]>();
@@ -155,6 +163,11 @@ export class FakeKafka {
               }),
             ),
         ),
+      topicSettings: (topics, names) =>
+        asked(
+          () =>
+            new Map(topics.filter((topic) => this.#topics.has(topic)).map((topic) => [topic, this.#set(topic, names)])),
+        ),
       offsets: (partitions, { committed }) =>
         asked(() =>
           partitions.map((tp) => ({ start: this.partition(tp).start, end: this.partition(tp).end(committed) })),
@@ -182,6 +195,11 @@ export class FakeKafka {
     };
   }
 
+  #set(topic: string, names: readonly string[]): Map<string, string> {
+    const settings = this.#settings.get(topic) ?? {};
+    return new Map(names.map((name) => [name, settings[name] ?? KAFKA_DEFAULTS[name] ?? '']));
+  }
+
   #deleteGroup(group: string): void {
     if ((this.#groups.get(group) ?? []).length > 0)
       throw new RetriableError('SLC_BROKER_GROUP_BUSY', `group ${group} has members`);
@@ -189,14 +207,15 @@ export class FakeKafka {
     for (const key of this.#offsets.keys()) if (key.startsWith(`${group}|`)) this.#offsets.delete(key);
   }
 
-  #ensure({ name, partitions }: TopicSpec): void {
+  #ensure({ name, partitions, config = {} }: TopicSpec): void {
     const found = this.#topics.get(name);
-    if (found === undefined)
+    if (found === undefined) {
+      this.#settings.set(name, config);
       this.#topics.set(
         name,
         Array.from({ length: partitions }, () => new FakePartition()),
       );
-    else if (found.length !== partitions) {
+    } else if (found.length !== partitions) {
       throw new ConfigError(
         'SLC_CONFIG_TOPIC',
         `topic ${name} has ${found.length} partitions, ${partitions} are wanted`,

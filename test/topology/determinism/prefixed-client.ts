@@ -19,6 +19,8 @@ export class PrefixedClient implements KafkaClient {
       listTopics: async () => (await admin.listTopics()).filter((name) => name.startsWith(this.#prefix)).map(remove),
       partitionCounts: async (topics) =>
         new Map([...(await admin.partitionCounts(topics.map(add)))].map(([name, n]) => [remove(name), n])),
+      topicSettings: async (topics, names) =>
+        new Map([...(await admin.topicSettings(topics.map(add), names))].map(([name, all]) => [remove(name), all])),
       offsets: (partitions, options) => admin.offsets(partitions.map(into), options),
       offsetsAt: (partitions, timestamp) => admin.offsetsAt(partitions.map(into), timestamp),
       sizes: (partitions) => admin.sizes(partitions.map(into)),

@@ -43,10 +43,22 @@ export function kafkaClientContract(name: string, makeClient: () => KafkaClient)
     }
 
     test('creates topics that are missing, and refuses one with another number of partitions', async () => {
-      const topic = await newTopic(3, { 'cleanup.policy': 'compact' });
+      const topic = await newTopic(3, { 'cleanup.policy': 'compact', 'retention.ms': '77' });
       await admin.ensureTopics([{ name: topic, partitions: 3 }]);
       assert.deepEqual([...(await admin.partitionCounts([topic, `${prefix}-none`]))], [[topic, 3]]);
       assert.ok((await admin.listTopics()).includes(topic));
+      const plain = await newTopic(1, { 'retention.ms': '88' });
+      const settings = await admin.topicSettings([topic, plain, `${prefix}-none`], ['cleanup.policy', 'retention.ms']);
+      assert.deepEqual(
+        [topic, plain, `${prefix}-none`].map(
+          (name) => settings.get(name) && Object.fromEntries(settings.get(name) ?? []),
+        ),
+        [
+          { 'cleanup.policy': 'compact', 'retention.ms': '77' },
+          { 'cleanup.policy': 'delete', 'retention.ms': '88' },
+          undefined,
+        ],
+      );
       await assert.rejects(
         admin.ensureTopics([{ name: topic, partitions: 4 }]),
         (error) => error instanceof ConfigError && error.code === 'SLC_CONFIG_TOPIC',

@@ -195,6 +195,7 @@ const unused = {
   listTopics: no,
   offsetsAt: no,
   sizes: no,
+  topicSettings: no,
   committedOffsets: no,
   deleteRecords: no,
   deleteTopics: no,
