@@ -7,6 +7,7 @@ import { createAvroSerdes, createAvroViewer } from '../../connectors/avro/index.
 import { readLake } from '../../connectors/parquet/index.ts';
 import { ByteViewer } from '../../dev/inspect/show-bytes.ts';
 import { isRightLetters, reportLetters, verifyDeadLetters } from '../../dev/verify/dead-letters.ts';
+import type { PersonalTables } from '../../dev/verify/erased-rows.ts';
 import type { LakeView } from '../../dev/verify/lake.ts';
 import { isRightPostHog, reportPostHog, verifyPostHog } from '../../dev/verify/posthog.ts';
 import { findInstallation } from '../../dev/inspect/installation.ts';
@@ -15,7 +16,8 @@ import { reportReplay } from '../../dev/verify/replay/report-replay.ts';
 import { verifyReplay } from '../../dev/verify/replay/verify-replay.ts';
 import { isRight, report } from '../../dev/verify/report.ts';
 import { verifyTables } from '../../dev/verify/verify.ts';
-import { shopStages } from '../../processors/index.ts';
+import { shopStages, topics } from '../../processors/index.ts';
+import { personalTopics } from '../../processors/personal-data.ts';
 import { lakeStageOf, lakeTopics } from '../../processors/sinks/lake.ts';
 import { required } from '../environment.ts';
 import { openAdmin } from '../reachable.ts';
@@ -27,6 +29,7 @@ export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--
   --lake FOLDER (SLUICE_LAKE): bronze is read from the Parquet files there, and every row of every topic of the lake is compared with the topic.
   --manifest: the simulator's; then the dead letters of app events must be exactly the events that it spoiled, each with its reason.
   --posthog: a capture server's (sluice capture); then it must have exactly the events that bronze and gold demand.
+  Rows of users who were erased (sluice erase) are left out and counted; SLUICE_ERASURE_KEY as there.
   Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.
 sluice verify --replay NAME [--timeout S] [--dir FOLDER]
   Compares what a replay has written with what live has, row by row; live may go on. Rows that differ are told by column. Writes FOLDER/NAME/certificate.json
@@ -70,6 +73,7 @@ export async function run(args: string[]): Promise<number> {
       topology: buildTopology(shopStages, { app: values.app }),
       postgres,
       lake: lakeOf(values.lake),
+      personal: personalTables(),
       timeoutMs,
       progress: sayer(),
     });
@@ -104,6 +108,19 @@ function sayer(): (text: string) => void {
     saidAt = now;
     process.stderr.write(`verify: ${text}\n`);
   };
+}
+
+/** Where users are, for those who were erased. */
+export function personalTables(): PersonalTables {
+  const compacted = new Set<string>(
+    Object.values(topics.gold)
+      .filter(({ cleanup }) => cleanup === 'compact')
+      .map(({ name }) => name),
+  );
+  const tables = personalTopics.map(
+    ({ name, column }) => [name, { column, isErasedInKafka: compacted.has(name) }] as const,
+  );
+  return { tables: new Map(tables), secret: process.env['SLUICE_ERASURE_KEY'] ?? '' };
 }
 
 /** None without a folder. */

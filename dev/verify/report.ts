@@ -22,7 +22,8 @@ export function report(results: readonly TableResult[], minRows: number | undefi
     const counts = [rows.rows, found, rows.missing, rows.extra, rows.differing].map((n) => n.toLocaleString('en'));
     const verdict = isRight(result, minRows) ? 'ok' : 'WRONG';
     const dead = (result.dead ?? 0) > 0 ? `, ${result.dead} in its dead letters` : '';
-    return [result.table, result.place, ...counts, lateText(late), `${verdict}${dead}`];
+    const erased = (result.erased ?? 0) > 0 ? `, ${result.erased} of erased users left out` : '';
+    return [result.table, result.place, ...counts, lateText(late), `${verdict}${dead}${erased}`];
   });
   const widths = HEAD.map((head, i) => Math.max(head.length, ...lines.map((line) => line[i]?.length ?? 0)));
   const table = [HEAD, ...lines].map((line) =>

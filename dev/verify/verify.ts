@@ -10,6 +10,7 @@ import {
 } from '#topology';
 import { type Comparison, compareCount, compareRows } from './compare.ts';
 import { dumpBronze, dumpClocks, type DumpOptions, dumpOutputs, type Frozen, freeze, type Outputs } from './dump.ts';
+import { ErasedUsers, type PersonalTables } from './erased-rows.ts';
 import { Lake, type LakeView } from './lake.ts';
 import { OracleDatabase } from './oracle-database.ts';
 import { AppProgress } from './progress.ts';
@@ -35,6 +36,8 @@ export interface VerifyOptions {
   readonly postgres: string;
   /** With it the oracles read bronze from there, and every row of it is compared with its topic. */
   readonly lake?: LakeView | undefined;
+  /** With it rows of users who were erased are left out. */
+  readonly personal?: PersonalTables | undefined;
   /** For all of it, ms. */
   readonly timeoutMs: number;
   /** What it does or waits for, for people; called when that changes. */
@@ -50,6 +53,8 @@ export interface TableResult {
   readonly late: Comparison | undefined;
   /** Of the lake: records that its sink's dead letters hold instead. */
   readonly dead?: number;
+  /** Expected rows of users who were erased: not compared. */
+  readonly erased?: number;
 }
 
 const POLL_MS = 300;
@@ -125,7 +130,10 @@ class Verification {
       this.#say('reading silver and gold');
       const outputs = await dumpOutputs(this.#dump, settled, this.#definitions);
       await this.#until(() => this.#warehouse.behind(this.#options.topology.app, lastOffsets(outputs)));
-      const results = await this.#results(database, outputs);
+      const { client, topology, personal } = this.#options;
+      const who = { app: topology.app, personal, deadline: this.#deadline };
+      const erased = await ErasedUsers.read(client, this.#admin, who);
+      const results = await this.#results(database, outputs, erased);
       return [...results, ...bronze, ...(await this.#lakeResults(this.#otherTopics()))];
     } finally {
       database.close();
@@ -166,7 +174,7 @@ class Verification {
     this.#say('the inputs still grow; are all producers stopped?');
   }
 
-  async #results(database: OracleDatabase, outputs: Outputs): Promise<TableResult[]> {
+  async #results(database: OracleDatabase, outputs: Outputs, erased: ErasedUsers): Promise<TableResult[]> {
     const results: TableResult[] = [];
     for (const table of VERIFIED_TABLES) {
       this.#say(`comparing ${table.name}`);
@@ -175,13 +183,15 @@ class Verification {
       const expected = await database.rows(name, columns);
       const found = (outputs.rows.get(name) ?? []).map(({ row }) => row);
       const last = lastPerKey(found);
-      const actual = table.rows === 'last' ? [...last.values()] : found;
-      const rows = compareRows(name, columns, identity, expected, actual);
+      // Whose a tombstone is, the rows before it tell: so what is left out is decided on all of them.
+      const left = erased.without(name, 'Kafka', columns, expected, found);
+      const actual = table.rows === 'last' ? [...lastPerKey(left.actual).values()] : left.actual;
+      const rows = compareRows(name, columns, identity, left.expected, actual);
       const late = table.late
         ? compareCount(`${name}.late`, await database.late(name), outputs.late.get(`${name}.late`) ?? 0)
         : undefined;
-      results.push({ table: name, place: 'Kafka', rows, late });
-      if (table.warehouse) results.push(await this.#warehouseResult(table, columns, expected, last));
+      results.push({ table: name, place: 'Kafka', rows, late, erased: left.erased });
+      if (table.warehouse) results.push(await this.#warehouseResult(table, columns, expected, last, erased));
     }
     return results;
   }
@@ -191,6 +201,7 @@ class Verification {
     columns: readonly string[],
     expected: readonly Row[],
     last: ReadonlyMap<string, Row>,
+    erased: ErasedUsers,
   ): Promise<TableResult> {
     const definition = this.#definitions[table.name] ?? { fields: [] };
     const kept = ['_key', ...definition.fields.map((field) => field.name)];
@@ -204,12 +215,14 @@ class Verification {
     const isDeleted = (row: Row): boolean => table.deletes && row[columns.indexOf('_deleted')] === 'true';
     const rows = [...wanted.values()].filter((row) => !isDeleted(row)).map(narrow);
     const found = await this.#warehouse.rows(table.name, definition);
+    const left = erased.without(table.name, 'PostgreSQL', kept, rows, found);
     const name = `${table.name} in PostgreSQL`;
     return {
       table: table.name,
       place: 'PostgreSQL',
-      rows: compareRows(name, kept, table.identity, rows, found),
+      rows: compareRows(name, kept, table.identity, left.expected, left.actual),
       late: undefined,
+      erased: left.erased,
     };
   }
 
