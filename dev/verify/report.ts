@@ -4,15 +4,22 @@ import type { TableResult } from './verify.ts';
 
 const HEAD = ['table', 'read from', 'expected', 'found', 'missing', 'extra', 'different', 'late', ''];
 
-/** Whether all rows are right and there are enough of them: `minRows`, else what the table says; a topic in the lake may have few. */
+/**
+ * Whether all rows are right and there are enough of them: `minRows`, else what the table says; a topic in the lake may have few, and so has a table whose
+ * other rows were those of erased users.
+ */
 export function isRight(result: TableResult, minRows: number | undefined): boolean {
-  const { place, rows, late } = result;
-  return rows.ok && (late?.ok ?? true) && (place === 'lake' || rows.rows >= enough(result, minRows));
+  const { place, rows, late, erased = 0 } = result;
+  const isEmptied = erased > 0 && rows.rows === 0 && rows.extra === 0;
+  const isEnough = place === 'lake' || rowsShown(result) >= enough(result, minRows);
+  return (rows.ok || isEmptied) && (late?.ok ?? true) && isEnough;
 }
 
 function enough({ table }: TableResult, minRows: number | undefined): number {
   return minRows ?? VERIFIED_TABLES.find(({ name }) => name === table)?.fewest ?? 1;
 }
+
+const rowsShown = ({ rows, erased = 0 }: TableResult): number => rows.rows + erased;
 
 /** One line per table and place, then up to five rows of each that is wrong. */
 export function report(results: readonly TableResult[], minRows: number | undefined): string {
@@ -45,7 +52,7 @@ function reasons(result: TableResult, minRows: number | undefined): string[] {
   if (isRight(result, minRows)) return [];
   const { rows, late } = result;
   const few =
-    result.place !== 'lake' && rows.rows < enough(result, minRows)
+    result.place !== 'lake' && rowsShown(result) < enough(result, minRows)
       ? [`${rows.rows} rows; at least ${enough(result, minRows)} are needed to show anything`]
       : [];
   const lateWrong = late === undefined || late.ok ? [] : late.examples.map((text) => `${late.name}: ${text}`);

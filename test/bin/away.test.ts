@@ -14,6 +14,8 @@ const COMMANDS = [
   'dlq list --json',
   'dlq retry --json',
   'late list --json',
+  'erase user 42 --yes --json',
+  'erase list --json',
   'replay all --into v2 --json',
   'verify --replay v2',
 ];
@@ -26,6 +28,12 @@ const WRONG = [
   ['late', /needs the word list/],
   ['dlq drop', /needs one of list, show, retry/],
   ['dlq show --offset x --stage gold.a', /is neither OFFSET nor PARTITION@OFFSET/],
+  ['erase', /needs user <id>, or list/],
+  ['erase user', /needs user <id>, or list/],
+  ['erase list 42', /needs user <id>, or list/],
+  ['erase user ada', /ada is no id of a user/],
+  ['erase user 0', /0 is no id of a user/],
+  ['erase user 9007199254740993', /is no id of a user/],
   ['describe gold.a --json --mermaid', /one of --json and --mermaid/],
 ] as const;
 

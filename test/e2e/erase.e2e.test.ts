@@ -165,7 +165,7 @@ describe('erasing users of a real run', { timeout: 8 * 60_000 }, () => {
   test('verify leaves out the erased user, and nobody whose erasure it does not find', async () => {
     const verified = await verify();
     assert.equal(verified.code, 0, verified.output);
-    assert.match(verified.output, /gold\.customer_behaviour +Kafka .* ok, 1 of erased users left out/);
+    assert.match(verified.output, /gold\.customer_behaviour +Kafka .* ok, 1 of erased users left out\n/);
     assert.match(verified.output, /silver\.sessions +PostgreSQL .* ok(, \d+ of erased users left out)?\n/);
     const unknown = await verify({ ...shop.env, SLUICE_ERASURE_KEY: 'another' });
     assert.equal(unknown.code, 1, unknown.output);
@@ -191,7 +191,5 @@ describe('erasing users of a real run', { timeout: 8 * 60_000 }, () => {
       erasures.map((each) => each.done),
       [true, true],
     );
-    const verified = await verify();
-    assert.equal(verified.code, 0, verified.output);
   });
 });

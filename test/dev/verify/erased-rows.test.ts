@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { hashOfUser } from '../../../dev/erase/erasures.ts';
+import { compareRows } from '../../../dev/verify/compare.ts';
 import { ErasedUsers, type PersonalTables } from '../../../dev/verify/erased-rows.ts';
+import { isRight, report } from '../../../dev/verify/report.ts';
 import type { Row } from '../../../dev/verify/tables.ts';
 
 const personal: PersonalTables = {
@@ -48,6 +50,15 @@ describe('rows of erased users', () => {
       const left = new ErasedUsers('shop', personal, hashes).without(table, 'Kafka', COLUMNS, expected, found);
       assert.deepEqual(left, { expected, actual: found, erased: 0 }, `${table} ${hashes.join()}`);
     }
+  });
+
+  test('a table of erased users only is right when nothing of theirs is in it; without an erasure two empty tables show nothing', () => {
+    const empty = compareRows('gold.a', COLUMNS, ['_key'], [], []);
+    const extra = compareRows('gold.a', COLUMNS, ['_key'], [], [['x', '1', '1']]);
+    const result = { table: 'gold.a', place: 'Kafka', rows: empty, late: undefined, erased: 5 } as const;
+    assert.ok(isRight(result, 5));
+    assert.ok(!isRight(result, 6) && !isRight({ ...result, erased: 0 }, 0) && !isRight({ ...result, rows: extra }, 5));
+    assert.match(report([result], 5), /ok, 5 of erased users left out$/);
   });
 
   test('what Kafka keeps is compared there, and left out in PostgreSQL', () => {
