@@ -107,8 +107,11 @@ describe('erase user', () => {
     const before = new Map<string, Map<string, Row>>();
     for (const topic of shop.topology.writers.keys())
       if (/^(silver|gold)\./.test(topic)) before.set(topic, await tableOf(shop, topic));
-    const ofUser = (topic: string): number =>
-      [...(before.get(topic)?.values() ?? [])].filter((row) => row['userId'] === userId).length;
+    const ofUser = (topic: string, id = userId): number =>
+      [...(before.get(topic)?.values() ?? [])].filter((row) => row['userId'] === id).length;
+    // There are users 10 to 13, too.
+    const one = await (await UserErasure.open(await optionsOf(shop, '1'))).holdings();
+    assert.deepEqual(one.topics, Object.fromEntries(GOLD.map(({ name }) => [name, ofUser(name, 1)])));
 
     const [holdings, erased] = await erase(shop, String(userId));
     assert.deepEqual(erased.topics, Object.fromEntries(GOLD.map(({ name }) => [name, ofUser(name)])));
