@@ -9,7 +9,7 @@ import { checkCall, commandsIn, filled, sluiceCall } from './code/shell.ts';
 import { patched, Workspace } from './code/workspace.ts';
 
 /** Tests that a new stage can break. */
-const AROUND = ['contracts', 'topics'].map((name) => `test/processors/${name}.test.ts`);
+const AROUND = ['contracts', 'personal-data', 'topics'].map((name) => `test/processors/${name}.test.ts`);
 const SHOWN_LINES = 40;
 /** Commands that need no server: what they print is compared here, of the others in test/e2e/readme.e2e.test.ts. */
 const STATIC = /^node bin\/sluice\.js (describe|\w+ --help|--help)/;

@@ -32,7 +32,8 @@ const marked = personalTopics.map(({ name, column }) => `${name}.${column}`);
 
 describe('personal data', () => {
   test('every topic of silver and gold with the id of a user is marked, and no other', () => {
-    assert.deepEqual(marked.toSorted(), fieldsOfUsers(derived).toSorted());
+    const hint = 'processors/personal-data.ts has to name each topic with the id of a user';
+    assert.deepEqual(marked.toSorted(), fieldsOfUsers(derived).toSorted(), hint);
   });
 
   test('a new topic with a user_id is noticed', () => {
@@ -47,7 +48,9 @@ describe('personal data', () => {
   test('every store is one that is erased, one that is left for a reason, or one of nobody', () => {
     const { changelogs } = buildTopology(shopStages, { app: 'shop' });
     const said = [...personalStores.map(({ name }) => name), ...Object.keys(storesLeft), ...storesOfNobody];
-    assert.deepEqual(said.toSorted(), changelogs.map(({ store }) => store).toSorted());
+    const stores = changelogs.map(({ store }) => store);
+    const hint = 'processors/personal-data.ts has to say whether a store holds something of one user';
+    assert.deepEqual(said.toSorted(), stores.toSorted(), hint);
     assert.ok(openSessions.name in storesLeft);
   });
 
