@@ -45,6 +45,11 @@ export class AvroReader {
     return this;
   }
 
+  /** Of the next field. */
+  get position(): number {
+    return this.#at;
+  }
+
   long(): number {
     let unsigned = 0;
     let byte = 128;

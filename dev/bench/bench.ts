@@ -1,8 +1,5 @@
 /** The benchmark: loads the topics, runs Kafka Streams and Sluice in turn on them, and reports. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ConfigError, createKafkaClient, type Logger } from '#topology';
-import { kafkaPart } from '../parts/index.ts';
+import { type BenchContext, withBroker } from './broker.ts';
 import { INPUT, loadInputs } from './load.ts';
 import { measure, type RunOptions, type RunResult } from './measure.ts';
 import { preparePeer } from './peer.ts';
@@ -21,7 +18,7 @@ export const WORKLOADS = {
 export type WorkloadName = keyof typeof WORKLOADS;
 
 /** What a benchmark needs. */
-export interface BenchOptions {
+export interface BenchOptions extends BenchContext {
   readonly workloads: readonly WorkloadName[];
   readonly dataset: DatasetName;
   readonly workers: number;
@@ -30,60 +27,23 @@ export interface BenchOptions {
   readonly sluice: readonly string[];
   /** false: Sluice only. */
   readonly peer: boolean;
-  /** Of this benchmark only: data of its broker, state, logs. */
-  readonly folder: string;
-  readonly cacheDir: string;
-  readonly signal: AbortSignal;
-  readonly progress: (text: string) => void;
 }
 
-const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const DISK_BYTES = 40 * 2 ** 30;
-const STOP_MS = 10_000;
-
-/** Runs the benchmark on a broker of its own. ConfigError SLC_BENCH_SYSTEM where there is no /proc to measure by. */
+/** Runs the benchmark on a broker of its own. Rejects as `withBroker` does. */
 export async function bench(options: BenchOptions): Promise<BenchReport> {
-  if (process.platform !== 'linux') {
-    throw new ConfigError(
-      'SLC_BENCH_SYSTEM',
-      `the benchmark measures by /proc, which ${process.platform} does not have`,
-      {
-        hint: 'run it on Linux',
-      },
-    );
-  }
-  const { cacheDir, signal, progress, folder } = options;
-  await mkdir(folder, { recursive: true });
-  const part = kafkaPart({ heapMb: 1_024 });
-  const missing = await part.missing({ cacheDir });
-  if (missing !== undefined) throw new ConfigError('SLC_PART_MISSING', missing);
-  let told = '';
-  const tellOnce = (text: string): void => {
-    if (text !== told) progress(text);
-    told = text;
-  };
-  const peer = options.peer ? await preparePeer({ cacheDir, signal, progress: tellOnce }) : [];
-  const dataDir = join(folder, 'kafka');
-  const logFile = join(folder, 'kafka.log');
-  const context = { dataDir, logFile, cacheDir, diskBytes: DISK_BYTES, ports: {}, signal, progress: () => {} };
-  const broker = await part.start(context);
-  const client = createKafkaClient({ brokers: [broker.address], clientId: 'sluice-bench', logger: SILENT });
-  try {
-    progress(`loads ${DATASETS[options.dataset].records} records`);
-    await loadInputs(client, DATASETS[options.dataset].records);
+  return await withBroker(options, async ({ client, address, pid }) => {
+    const { dataset, workers, progress } = options;
+    const peer = options.peer ? await preparePeer(options) : [];
+    progress(`loads ${DATASETS[dataset].records} records`);
+    await loadInputs(client, DATASETS[dataset].records);
     const workloads: Record<string, WorkloadReport> = {};
     for (const name of options.workloads) {
-      const base = { client, brokerPid: broker.pid, folder, signal };
-      const runs = await alternate(name, peer, base, broker.address, options);
-      workloads[name] = reportOf(WORKLOADS[name].title, DATASETS[options.dataset].records, runs);
+      const base = { client, brokerPid: pid, folder: options.folder, signal: options.signal };
+      const runs = await alternate(name, peer, base, address, options);
+      workloads[name] = reportOf(WORKLOADS[name].title, DATASETS[dataset].records, runs);
     }
-    const { dataset, workers } = options;
     return { machine: machine(), at: new Date().toISOString(), dataset, workers, workloads };
-  } finally {
-    await client.close();
-    await broker.stop(STOP_MS);
-    await part.removeData(dataDir);
-  }
+  });
 }
 
 /** In turn: whatever else the machine does meets both. */

@@ -7,7 +7,8 @@ import { checksumOfCounts, fnv, PARTITIONS } from './workload.ts';
 export type OutputKind = 'counts' | 'enriched';
 
 const POLL_MS = 200;
-const READ_MS = 120_000;
+/** Given up after so long without anything new. */
+const STUCK_MS = 120_000;
 
 /** What an engine has written. */
 export interface Output {
@@ -16,15 +17,21 @@ export interface Output {
 }
 
 /** Rows in the topic and the checksum of what they amount to. */
-export async function readOutput(client: KafkaClient, topic: string, kind: OutputKind): Promise<Output> {
+export async function readOutput(
+  client: KafkaClient,
+  topic: string,
+  kind: OutputKind,
+  partitions: number = PARTITIONS,
+): Promise<Output> {
   const reader = await client.reader({ committed: true });
-  const left = new Set(Array.from({ length: PARTITIONS }, (_, partition) => partition));
+  const left = new Set(Array.from({ length: partitions }, (_, partition) => partition));
   for (const partition of left) reader.seek({ topic, partition }, 'earliest');
   const sum = kind === 'counts' ? new CountSum() : new RowSum();
-  const until = Date.now() + READ_MS;
+  let until = performance.now() + STUCK_MS;
   try {
-    while (left.size > 0 && Date.now() < until) {
+    while (left.size > 0 && performance.now() < until) {
       for (const { partition, batches, nextOffset, endOffset } of await reader.poll(POLL_MS)) {
+        until = performance.now() + STUCK_MS;
         for (const batch of batches) sum.add(batch);
         if (nextOffset >= endOffset) left.delete(partition);
       }

@@ -1,6 +1,6 @@
 /** Fills the topics that both engines read. */
-import { BatchBuilder, encodeHint, HINTS_TOPIC, type KafkaClient, type KafkaProducer } from '#topology';
-import { FIRST_MS, items, type LoadedRecord, pageviews, PARTITIONS } from './workload.ts';
+import { BatchBuilder, encodeHint, HINTS_TOPIC, type KafkaClient, type KafkaProducer, type TopicSpec } from '#topology';
+import { FIRST_MS, items, type LoadedRecord, pageviews, PARTITIONS, type Shape } from './workload.ts';
 
 /** Names of the input topics. */
 export const INPUT = { pageviews: 'bench.pageviews', items: 'bench.items' } as const;
@@ -14,38 +14,55 @@ export async function loadInputs(
   records: number,
   names: { readonly pageviews: string; readonly items: string } = INPUT,
 ): Promise<void> {
-  const admin = await client.admin();
-  await admin.ensureTopics([
-    { name: names.pageviews, partitions: PARTITIONS },
-    { name: names.items, partitions: PARTITIONS, config: { 'cleanup.policy': 'compact' } },
-    { name: HINTS_TOPIC, partitions: 1, config: { 'cleanup.policy': 'compact' } },
+  await loadItems(client, names.items);
+  await loadPageviews(client, names.pageviews, { records });
+}
+
+/** Creates and fills the table of items, with its hint. */
+export async function loadItems(client: KafkaClient, topic: string): Promise<void> {
+  const config = { 'cleanup.policy': 'compact' };
+  await createTopics(client, [
+    { name: topic, partitions: PARTITIONS, config },
+    { name: HINTS_TOPIC, partitions: 1, config },
   ]);
   const producer = await client.producer();
-  const sizes = await sendAll(producer, names.items, items());
+  const sizes = await sendAll(producer, topic, items(), PARTITIONS);
   const hints = new BatchBuilder();
   const at = Date.now();
   for (const [partition, size] of sizes.entries()) {
-    const hint = {
-      writer: 'bench',
-      topic: names.items,
-      partition,
-      m: FIRST_MS + TWO_DAYS_MS,
-      endOffset: BigInt(size),
-      at,
-    };
+    const hint = { writer: 'bench', topic, partition, m: FIRST_MS + TWO_DAYS_MS, endOffset: BigInt(size), at };
     const { key, value } = encodeHint(hint);
     hints.append(key, value, at);
   }
   await producer.send([{ topic: HINTS_TOPIC, partition: 0, batch: hints }]);
-  await sendAll(producer, names.pageviews, pageviews(records));
   await producer.close();
+}
+
+/** Creates and fills a topic of page views. */
+export async function loadPageviews(client: KafkaClient, topic: string, shape: Shape): Promise<void> {
+  const partitions = shape.partitions ?? PARTITIONS;
+  await createTopics(client, [{ name: topic, partitions }]);
+  const producer = await client.producer();
+  await sendAll(producer, topic, pageviews(shape), partitions);
+  await producer.close();
+}
+
+/** Creates topics that are not there yet. */
+export async function createTopics(client: KafkaClient, topics: readonly TopicSpec[]): Promise<void> {
+  const admin = await client.admin();
+  await admin.ensureTopics(topics);
   await admin.close();
 }
 
 /** Records sent per partition. */
-async function sendAll(producer: KafkaProducer, topic: string, records: Iterable<LoadedRecord>): Promise<number[]> {
-  const batches = Array.from({ length: PARTITIONS }, () => new BatchBuilder());
-  const sizes = Array.from({ length: PARTITIONS }, () => 0);
+async function sendAll(
+  producer: KafkaProducer,
+  topic: string,
+  records: Iterable<LoadedRecord>,
+  partitions: number,
+): Promise<number[]> {
+  const batches = Array.from({ length: partitions }, () => new BatchBuilder());
+  const sizes = Array.from({ length: partitions }, () => 0);
   const flush = async (): Promise<void> => {
     const ready = batches.flatMap((batch, partition) => (batch.count > 0 ? [{ topic, partition, batch }] : []));
     await producer.send(ready);

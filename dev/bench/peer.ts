@@ -22,11 +22,17 @@ const SOURCE = join(import.meta.dirname, 'peer', 'Peer.java');
 const COMPILE_MS = 120_000;
 
 /** The command that runs the peer; settings are in its environment. ConfigError SLC_PART_MISSING without a JDK or Maven. */
-export async function preparePeer(context: DownloadContext): Promise<readonly string[]> {
+export async function preparePeer({ cacheDir, signal, progress }: DownloadContext): Promise<readonly string[]> {
+  let told = '';
+  const tellOnce = (text: string): void => {
+    if (text !== told) progress(text);
+    told = text;
+  };
+  const context = { cacheDir, signal, progress: tellOnce };
   const jars = join(await fetchJars(JARS, context), '*');
   const source = await readFile(SOURCE);
   const hash = createHash('sha256').update(VERSION).update(source).digest('hex').slice(0, 12);
-  const classes = join(context.cacheDir, `bench-peer-${hash}`);
+  const classes = join(cacheDir, `bench-peer-${hash}`);
   if (!existsSync(classes)) await compile(jars, classes, context);
   const heap = ['-Xms256m', '-Xmx1g', '-XX:+UseG1GC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
   return ['java', ...heap, '-cp', [classes, jars].join(delimiter), 'Peer'];

@@ -9,8 +9,19 @@ import { AvroWriter } from './avro-writer.ts';
 export const FIRST_MS = Date.UTC(2026, 5, 1);
 /** Rows of the items table. */
 export const ITEM_COUNT = 50_000;
-/** Partitions of all topics of the benchmark. */
+/** Partitions of all topics of the benchmark, where nothing else is said. */
 export const PARTITIONS = 6;
+/** Items that are looked at, where nothing else is said. */
+export const HOT_ITEMS = 2_000;
+
+/** How many page views there are, of how many items, in how many partitions. */
+export interface Shape {
+  readonly records: number;
+  /** Default HOT_ITEMS; at most ITEM_COUNT. */
+  readonly hotItems?: number;
+  /** Default PARTITIONS. */
+  readonly partitions?: number;
+}
 
 /** Sizes with their right results: `count:sum:checksum` for window counts, `rows:bytes:checksum` for enriched views. */
 export const DATASETS = {
@@ -24,7 +35,6 @@ export type DatasetName = keyof typeof DATASETS;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
-const HOT_ITEMS = 2_000;
 const USERS = 100_000;
 const CATEGORIES = ['shoes', 'coats', 'books', 'garden', 'audio', 'toys', 'kitchen', 'bikes'] as const;
 
@@ -36,12 +46,16 @@ export interface LoadedRecord extends StreamRecord<Uint8Array, Uint8Array> {
   readonly partition: number;
 }
 
-/** The page views of a data set, in the order in which they are sent. Views of one call only: the value is overwritten by the next. */
-export function* pageviews(records: number): Generator<LoadedRecord> {
+/** The page views of a shape, in the order in which they are sent. Views of one call only: the value is overwritten by the next. */
+export function* pageviews({
+  records,
+  hotItems = HOT_ITEMS,
+  partitions: count = PARTITIONS,
+}: Shape): Generator<LoadedRecord> {
   const random = mulberry(20260601);
-  const itemOf = zipf(HOT_ITEMS);
+  const itemOf = zipf(hotItems);
   const keys = Array.from({ length: USERS }, (_, user) => Buffer.from(`u-${pad(user, 6)}`));
-  const partitions = keys.map((key) => partitionFor(key, PARTITIONS));
+  const partitions = keys.map((key) => partitionFor(key, count));
   const writer = new AvroWriter(SCHEMA_IDS.pageview);
   for (let i = 0; i < records; i++) {
     const base = FIRST_MS + Math.floor((i * DAY_MS) / records);
@@ -83,14 +97,16 @@ export function fnv(bytes: Uint8Array): number {
 }
 
 /** `count:sum:checksum` of final counts by `windowStart|item|channel`, whatever their order. */
-export function checksumOfCounts(counts: ReadonlyMap<string, number>): string {
+export function checksumOfCounts(counts: Iterable<readonly [key: string, count: number]>): string {
   let checksum = 0;
   let sum = 0;
+  let keys = 0;
   for (const [key, count] of counts) {
     checksum = (checksum + fnv(Buffer.from(`${key}=${count}`, 'latin1'))) >>> 0;
     sum += count;
+    keys++;
   }
-  return `${counts.size}:${sum}:${checksum.toString(16)}`;
+  return `${keys}:${sum}:${checksum.toString(16)}`;
 }
 
 function delayed(base: number, kind: number, back: number): number {

@@ -1,37 +1,28 @@
 /** The workload is the same on every machine, and its right results follow from it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AvroReader } from '../../../dev/bench/avro-writer.ts';
+import { expectedCounts, expectedEnriched } from '../../../dev/bench/expected.ts';
 import { spreadOf } from '../../../dev/bench/report.ts';
-import { checksumOfCounts, DATASETS, pageviews } from '../../../dev/bench/workload.ts';
+import { DATASETS } from '../../../dev/bench/workload.ts';
 
-const HOUR_MS = 3_600_000;
-const ADVANCE_MS = 900_000;
+test('the results of the small data set are those that engines are checked against', () => {
+  assert.equal(expectedCounts(DATASETS.small).checksum, DATASETS.small.counts);
+  assert.equal(expectedEnriched(DATASETS.small), DATASETS.small.enriched);
+});
 
-/** Counts by the rule alone: a view 1 h behind the newest of its partition no longer counts. */
-function countsOf(records: number): Map<string, number> {
-  const newest = new Map<number, number>();
-  const counts = new Map<string, number>();
-  const avro = new AvroReader();
-  for (const { value, timestamp, partition } of pageviews(records)) {
-    avro.open(Buffer.from(value));
-    avro.text();
-    avro.text();
-    const item = avro.text();
-    if (item === '') continue;
-    const key = `${item}|${avro.text()}`;
-    newest.set(partition, Math.max(timestamp, newest.get(partition) ?? 0));
-    if (timestamp < (newest.get(partition) ?? 0) - HOUR_MS) continue;
-    const last = timestamp - (timestamp % ADVANCE_MS);
-    for (let start = last; start > timestamp - HOUR_MS; start -= ADVANCE_MS) {
-      counts.set(`${start}|${key}`, (counts.get(`${start}|${key}`) ?? 0) + 1);
-    }
-  }
-  return counts;
-}
+test('the counts are the sum in their checksum; what is too late is in the updates only', () => {
+  const { checksum, counts, updates } = expectedCounts({ records: 20_000 });
+  assert.equal(checksum.split(':')[1], String(counts));
+  assert.ok(updates > counts, `${updates} updates, ${counts} counts`);
+  assert.equal(updates % 4, 0);
+});
 
-test('the counts of the small data set are those that engines are checked against', () => {
-  assert.equal(checksumOfCounts(countsOf(DATASETS.small.records)), DATASETS.small.counts);
+test('ten times the items are more keys; the number of partitions changes nothing of what there is to count', () => {
+  const keysOf = (checksum: string): number => Number(checksum.split(':')[0]);
+  const few = expectedCounts({ records: 20_000 });
+  const many = expectedCounts({ records: 20_000, hotItems: 20_000 });
+  assert.ok(keysOf(many.checksum) > keysOf(few.checksum));
+  assert.equal(expectedCounts({ records: 20_000, partitions: 24 }).updates, few.updates);
 });
 
 test('the median of an even number of runs lies between the middle ones', () => {
