@@ -1,12 +1,11 @@
 /** One run of one engine over the loaded topics: started, watched until its output stands still, stopped, checked. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KafkaAdmin, KafkaClient, TopicPartition } from '#topology';
 import { type Output, type OutputKind, readOutput } from './check-output.ts';
+import { hasEnded, startAll, stopEngine } from './processes.ts';
 import { cpuOf, loadNow, TreeUsage } from './usage.ts';
 import { PARTITIONS } from './workload.ts';
 
@@ -20,6 +19,12 @@ export interface RunOptions {
   readonly workers: number;
   readonly kind: OutputKind;
   readonly expected: string;
+  /** Of the output topic. Default PARTITIONS. */
+  readonly partitions?: number;
+  /** What to wait for when it is not for what is expected: asked whenever the output has stood still. */
+  readonly isComplete?: (admin: KafkaAdmin, appId: string) => Promise<boolean>;
+  /** Ends a run that never stands still. Default 10 min. */
+  readonly runMs?: number;
   readonly brokerPid: number;
   /** State and logs. */
   readonly folder: string;
@@ -40,6 +45,8 @@ export interface RunResult {
   readonly checksumOk: boolean;
   /** Load average of the machine when it began and ended. */
   readonly load: readonly [number, number];
+  /** File with all that its processes said. */
+  readonly log: string;
 }
 
 const SAMPLE_MS = 200;
@@ -49,23 +56,24 @@ const STILL_MS = 5_000;
 const GIVEN_UP_MS = 60_000;
 const FIRST_OUTPUT_MS = 90_000;
 const RUN_MS = 10 * 60_000;
-const STOP_MS = 12_000;
 
 /** Runs once. Rejects when an engine ends by itself or writes nothing; a wrong result is told in `checksumOk`. */
 export async function measure(options: RunOptions): Promise<RunResult> {
   const { client, engine, folder } = options;
   const id = `bench-${engine}-${Date.now().toString(36)}`;
   const output = `out.${id}`;
+  const log = join(folder, `${id}.log`);
   const admin = await client.admin();
-  await admin.ensureTopics([{ name: output, partitions: PARTITIONS }]);
+  await admin.ensureTopics([{ name: output, partitions: options.partitions ?? PARTITIONS }]);
   const state = join(folder, 'state', id);
   await mkdir(state, { recursive: true });
   const load = loadNow();
-  const children = startAll(options, { APP_ID: id, OUTPUT: output, STATE_DIR: state }, join(folder, `${id}.log`));
+  const names = { APP_ID: id, OUTPUT: output, STATE_DIR: state };
+  const children = startAll(options.command, options.workers, { ...options.env, ...names }, log);
   try {
-    const { rows, checksum, ...used } = await watchAndStop(admin, output, children, options);
+    const { rows, checksum, ...used } = await watchAndStop(admin, names, children, options);
     const checksumOk = checksum === options.expected;
-    return { engine, ...used, outputRows: rows, checksum, checksumOk, load: [load, loadNow()] };
+    return { engine, ...used, outputRows: rows, checksum, checksumOk, load: [load, loadNow()], log };
   } finally {
     const topics = (await admin.listTopics()).filter((topic) => topic.includes(id));
     await admin.deleteTopics(topics).catch(() => undefined);
@@ -74,37 +82,26 @@ export async function measure(options: RunOptions): Promise<RunResult> {
   }
 }
 
-function startAll(options: RunOptions, more: Readonly<Record<string, string>>, logFile: string): ChildProcess[] {
-  const [command = '', ...args] = options.command;
-  const log = openSync(logFile, 'a');
-  try {
-    return Array.from({ length: options.workers }, () =>
-      spawn(command, args, { env: { ...process.env, ...options.env, ...more }, stdio: ['ignore', log, log] }),
-    );
-  } finally {
-    closeSync(log);
-  }
-}
-
 type Used = Pick<RunResult, 'wallSeconds' | 'cpuSeconds' | 'brokerCpuSeconds' | 'peakRssMb'>;
 
 async function watchAndStop(
   admin: KafkaAdmin,
-  topic: string,
+  { APP_ID, OUTPUT }: { readonly APP_ID: string; readonly OUTPUT: string },
   children: readonly ChildProcess[],
   options: RunOptions,
 ): Promise<Used & Output> {
-  const watched = new Watched(admin, topic, children, options);
+  const watched = new Watched(admin, OUTPUT, children, options);
   try {
     for (let patience = STILL_MS; ; patience = Math.min(patience * 2, GIVEN_UP_MS)) {
       const used = await watched.untilStill(patience);
-      const output = await readOutput(options.client, topic, options.kind);
-      if (output.checksum === options.expected || patience === GIVEN_UP_MS || watched.overdue) {
+      const isComplete = await options.isComplete?.(admin, APP_ID);
+      const output = await readOutput(options.client, OUTPUT, options.kind, options.partitions);
+      if (isComplete === true || output.checksum === options.expected || patience === GIVEN_UP_MS || watched.overdue) {
         return { ...used, ...output };
       }
     }
   } finally {
-    await Promise.all(children.map(stop));
+    await Promise.all(children.map(stopEngine));
   }
 }
 
@@ -122,7 +119,10 @@ class Watched {
 
   constructor(admin: KafkaAdmin, topic: string, children: readonly ChildProcess[], options: RunOptions) {
     this.#admin = admin;
-    this.#partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition }));
+    this.#partitions = Array.from({ length: options.partitions ?? PARTITIONS }, (_, partition) => ({
+      topic,
+      partition,
+    }));
     this.#children = children;
     this.#options = options;
     this.#usage = new TreeUsage(children.flatMap(({ pid }) => pid ?? []));
@@ -130,7 +130,7 @@ class Watched {
   }
 
   get overdue(): boolean {
-    return performance.now() - this.#start > RUN_MS;
+    return performance.now() - this.#start > (this.#options.runMs ?? RUN_MS);
   }
 
   async untilStill(stillMs: number): Promise<Used> {
@@ -138,7 +138,7 @@ class Watched {
     for (;;) {
       await sleep(SAMPLE_MS, undefined, { signal });
       await this.#sample();
-      if (this.#children.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null)) {
+      if (this.#children.some(hasEnded)) {
         throw new Error(`${engine} ended by itself; its log is in the benchmark's folder`);
       }
       const wall = performance.now() - this.#start;
@@ -160,13 +160,4 @@ class Watched {
     const brokerCpuSeconds = cpuOf(this.#options.brokerPid) - this.#brokerCpu;
     this.#last = { wallSeconds, cpuSeconds, brokerCpuSeconds, peakRssMb: Math.round(this.#usage.peakRss / 2 ** 20) };
   }
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-  await gone;
-  clearTimeout(timer);
 }

@@ -1,16 +1,31 @@
 import { filter } from 'rxjs';
-import { asOfJoin, count, hopping, keyBy, mapValues, type Stage, stage, type Topic, windowedBy } from '#topology';
+import {
+  asOfJoin,
+  count,
+  type Duration,
+  hopping,
+  keyBy,
+  mapValues,
+  type Stage,
+  stage,
+  type Topic,
+  windowedBy,
+} from '#topology';
 import type { EnrichedView, Item, ItemViews, Pageview } from './topics.ts';
 
-/** R1 and R2: views per item, channel and hour, every 15 minutes. */
-export const itemViews = (pageviews: Topic<string, Pageview>, views: Topic<string, ItemViews>): Stage =>
+/** R1 and R2: views per item, channel and hour, every 15 minutes. What is late is a matter of the topic, unless `grace` says more. */
+export const itemViews = (
+  pageviews: Topic<string, Pageview>,
+  views: Topic<string, ItemViews>,
+  grace: Duration = '0s',
+): Stage =>
   stage('item_views', (s) => {
     s.stream(pageviews)
       .pipe(
         filter((r) => r.value !== null && r.value.item_id !== ''),
         keyBy((r) => `${r.value.item_id}|${r.value.channel}`, { name: 'by-item' }),
         mapValues(() => 1),
-        windowedBy(hopping({ size: '1h', advance: '15m', grace: '0s' })),
+        windowedBy(hopping({ size: '1h', advance: '15m', grace })),
         count({ store: 'views', emit: 'updates' }),
       )
       .toStream()

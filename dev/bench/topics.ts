@@ -1,5 +1,6 @@
 /** Topics of the benchmark as Sluice reads and writes them. */
-import { originTopic, type Schema, topic, type Topic } from '#topology';
+import { type Duration, originTopic, type Schema, topic, type Topic } from '#topology';
+import { PARTITIONS } from './workload.ts';
 
 type Field = readonly [name: string, type: unknown];
 
@@ -62,9 +63,12 @@ const item = record<Item>('Item', [
 export const SCHEMAS: readonly Schema<unknown>[] = [pageview, counts, enriched, item];
 
 /** The lateness rule of the workload: a view counts while it is at most 1 h behind the newest of its partition. */
-export const pageviewTopic = (name: string): Topic<string, Pageview> =>
-  originTopic(name, { value: pageview, outOfOrderness: '1h' });
+export const pageviewTopic = (
+  name: string,
+  { outOfOrderness = '1h', ...more }: { readonly outOfOrderness?: Duration; readonly partitions?: number } = {},
+): Topic<string, Pageview> => originTopic(name, { value: pageview, outOfOrderness, ...more });
 export const itemTopic = (name: string): Topic<string, Item> =>
   originTopic(name, { value: item, outOfOrderness: '0s' });
-export const countTopic = (name: string): Topic<string, ItemViews> => topic(name, { value: counts });
+export const countTopic = (name: string, partitions: number = PARTITIONS): Topic<string, ItemViews> =>
+  topic(name, { value: counts, partitions });
 export const enrichedTopic = (name: string): Topic<string, EnrichedView> => topic(name, { value: enriched });
