@@ -20,8 +20,11 @@ export function topicsOf(topology: Topology, limits: TopicLimits = {}): TopicSpe
   for (const { topic, partitions } of topology.changelogs)
     add({ name: topic, partitions, config: topicConfig('changelog', limits) });
   for (const { name } of topology.stages) {
-    add({ name: lateTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('late', limits) });
-    add({ name: deadLetterTopicOf(name), partitions: DEFAULT_PARTITIONS, config: topicConfig('dlq', limits) });
+    // A task puts aside into the partition of its own number.
+    const tasks = topology.subTopologies.filter(({ stage }) => stage === name).map(({ partitions }) => partitions);
+    const partitions = Math.max(DEFAULT_PARTITIONS, ...tasks);
+    add({ name: lateTopicOf(name), partitions, config: topicConfig('late', limits) });
+    add({ name: deadLetterTopicOf(name), partitions, config: topicConfig('dlq', limits) });
   }
   add({ name: ledgerTopicOf(topology.app), partitions: 1, config: topicConfig('ledger', limits) });
   add({ name: HINTS_TOPIC, partitions: 1, config: topicConfig('hints', limits) });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { buildTopology, count, keyBy, originTopic, stage } from '#topology';
+import { topicsOf } from '../../../topology/runtime/app-topics.ts';
 import { limitsForDisk, topicConfig, type TopicKind, topicSpec } from '../../../topology/runtime/topic-config.ts';
 
 const KINDS: TopicKind[] = ['origin', 'derived', 'table', 'repartition', 'changelog', 'ledger', 'hints', 'late', 'dlq'];
@@ -54,5 +56,26 @@ describe('topicSpec', () => {
     assert.deepEqual(topicSpec(declared), { name: 't', partitions: 3, config: topicConfig('table') });
     assert.deepEqual(topicSpec({ ...declared, cleanup: 'compact' }).config, topicConfig('derived'));
     assert.deepEqual(topicSpec({ ...declared, origin: {} }).config, topicConfig('origin'));
+  });
+});
+
+describe('topicsOf', () => {
+  it('what a task puts aside has a partition of its number, and never fewer than six', () => {
+    const stageOf = (name: string, partitions: number) =>
+      stage(name, (s) => {
+        const value = { name: 'V', definition: 'string' };
+        const topic = originTopic<string>(`${name}.in`, { value, partitions, outOfOrderness: '0s' });
+        s.stream(topic).pipe(
+          keyBy((r) => r.value, { name: `${name}-again` }),
+          count({ store: `${name}-counts` }),
+        );
+      });
+    const topics = topicsOf(buildTopology([stageOf('wide', 24), stageOf('narrow', 2)], { app: 'a' }));
+    const partitionsOf = new Map(topics.map(({ name, partitions }) => [name, partitions]));
+    assert.equal(partitionsOf.get('a-wide-again-repartition'), 24);
+    for (const what of ['late', 'dlq']) {
+      assert.equal(partitionsOf.get(`wide.${what}`), 24);
+      assert.equal(partitionsOf.get(`narrow.${what}`), 6);
+    }
   });
 });
