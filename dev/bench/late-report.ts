@@ -74,4 +74,4 @@ export function lateTable({
 }
 
 /** Rounded down: 100 % is said of all only. */
-const percent = (share: number): string => `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
+export const percent = (share: number): string => `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;

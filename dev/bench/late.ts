@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { KafkaAdmin, TopicPartition } from '#topology';
 import { type BenchBroker, type BenchContext, withBroker } from './broker.ts';
 import { type ExpectedCounts, expectedCounts } from './expected.ts';
-import { droppedIn, isAccountedFor, type LateReport, type LateRun, sharesOf, sumOf } from './late-report.ts';
+import { droppedIn, isAccountedFor, type LateReport, type LateRun, percent, sharesOf, sumOf } from './late-report.ts';
 import { INPUT, loadPageviews } from './load.ts';
 import { measure } from './measure.ts';
 import { preparePeer } from './peer.ts';
@@ -37,9 +37,9 @@ export async function benchLate(options: LateOptions): Promise<LateReport> {
       for (const engine of options.peer ? (['kafka-streams', 'sluice'] as const) : (['sluice'] as const)) {
         const run = await runOnce(engine, engine === 'sluice' ? options.sluice : peer, expected, broker, options);
         runs.push(run);
-        const share = ((run.kept / expected.counts) * 100).toFixed(2);
+        const share = percent(run.kept / expected.counts);
         const result = run.right ? '' : ', WRONG';
-        options.progress(`run ${nth}: ${engine} kept ${run.kept} of ${expected.counts} counts, ${share} %${result}`);
+        options.progress(`run ${nth}: ${engine} kept ${run.kept} of ${expected.counts} counts, ${share}${result}`);
       }
     }
     return {

@@ -7,6 +7,7 @@ import { BatchBuilder, type KafkaClient, type KafkaProducer, RecordCursor } from
 import { AvroReader } from './avro-writer.ts';
 import { readOutput } from './check-output.ts';
 import { latenciesOf, type LatencyRun } from './latency-report.ts';
+import { removeTopics } from './load.ts';
 import { hasEnded, startAll, stopEngine } from './processes.ts';
 import { loadNow } from './usage.ts';
 import { type LoadedRecord, pageviews, PARTITIONS } from './workload.ts';
@@ -77,7 +78,7 @@ export async function measureLatency(options: LatencyRunOptions): Promise<Latenc
     watcher.stop();
     await Promise.all(children.map(stopEngine));
     await watching.catch(() => undefined);
-    await admin.deleteTopics((await admin.listTopics()).filter((topic) => topic.includes(id))).catch(() => undefined);
+    await removeTopics(admin, id);
     await rm(names.STATE_DIR, { recursive: true, force: true });
     await admin.close();
   }

@@ -1,5 +1,13 @@
 /** Fills the topics that both engines read. */
-import { BatchBuilder, encodeHint, HINTS_TOPIC, type KafkaClient, type KafkaProducer, type TopicSpec } from '#topology';
+import {
+  BatchBuilder,
+  encodeHint,
+  HINTS_TOPIC,
+  type KafkaAdmin,
+  type KafkaClient,
+  type KafkaProducer,
+  type TopicSpec,
+} from '#topology';
 import { FIRST_MS, items, type LoadedRecord, pageviews, PARTITIONS, type Shape } from './workload.ts';
 
 /** Names of the input topics. */
@@ -52,6 +60,15 @@ export async function createTopics(client: KafkaClient, topics: readonly TopicSp
   const admin = await client.admin();
   await admin.ensureTopics(topics);
   await admin.close();
+}
+
+/** What a stage names by itself: it would stay for the next run, with its records and its number of partitions. */
+const OF_STAGES = /^(item_views|enriched_views)\.(late|dlq)$/;
+
+/** Removes the topics that a run has left: those with its id in their names, and those of its stage. */
+export async function removeTopics(admin: KafkaAdmin, id: string): Promise<void> {
+  const topics = (await admin.listTopics()).filter((topic) => topic.includes(id) || OF_STAGES.test(topic));
+  await admin.deleteTopics(topics).catch(() => undefined);
 }
 
 /** Records sent per partition. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KafkaAdmin, KafkaClient, TopicPartition } from '#topology';
 import { type Output, type OutputKind, readOutput } from './check-output.ts';
+import { removeTopics } from './load.ts';
 import { hasEnded, startAll, stopEngine } from './processes.ts';
 import { cpuOf, loadNow, TreeUsage } from './usage.ts';
 import { PARTITIONS } from './workload.ts';
@@ -75,8 +76,7 @@ export async function measure(options: RunOptions): Promise<RunResult> {
     const checksumOk = checksum === options.expected;
     return { engine, ...used, outputRows: rows, checksum, checksumOk, load: [load, loadNow()], log };
   } finally {
-    const topics = (await admin.listTopics()).filter((topic) => topic.includes(id));
-    await admin.deleteTopics(topics).catch(() => undefined);
+    await removeTopics(admin, id);
     await rm(state, { recursive: true, force: true });
     await admin.close();
   }
