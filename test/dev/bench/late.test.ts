@@ -1,0 +1,80 @@
+/** What the benchmark of late records makes of sums, and what it does not believe. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { expectedCounts } from '../../../dev/bench/expected.ts';
+import { droppedIn, isAccountedFor, type LateRun, lateTable, sharesOf, sumOf } from '../../../dev/bench/late-report.ts';
+import { checksumOfCounts, DATASETS } from '../../../dev/bench/workload.ts';
+
+const RUN: LateRun = {
+  engine: 'sluice',
+  kept: 1_000,
+  dropped: undefined,
+  right: true,
+  wallSeconds: 1,
+  load: [0, 0],
+  log: '',
+};
+const MACHINE = { cpu: 'a', cores: 2, memoryGb: 4, node: 'v24' };
+
+const tableOf = (...runs: readonly LateRun[]): string =>
+  lateTable({
+    machine: MACHINE,
+    at: '',
+    records: 1,
+    counts: 1_000,
+    kept: sharesOf(runs, 1_000),
+    checksumOk: runs.every(({ right }) => right),
+    runs,
+  });
+
+test('the counts kept are the sum in a checksum', () => {
+  assert.equal(
+    sumOf(
+      checksumOfCounts(
+        new Map([
+          ['a', 3],
+          ['b', 4],
+        ]),
+      ),
+    ),
+    7,
+  );
+  assert.ok(Number.isNaN(sumOf('')));
+});
+
+test('what the peer dropped is what it says as it stops', () => {
+  assert.equal(droppedIn('[main] WARN something\ndropped-records-total 4426162\nmore\n'), 4_426_162);
+  assert.equal(droppedIn('it was killed: dropped-records-total is unknown'), undefined);
+});
+
+test("the peer's loss is reported only when what it kept and dropped is all there was", () => {
+  const { counts, updates } = expectedCounts(DATASETS.small);
+  assert.equal(isAccountedFor(229_067, updates - 229_067, updates), true);
+  assert.equal(isAccountedFor(229_067, updates - 229_067 - 1, updates), false, 'some output is not there yet');
+  assert.equal(isAccountedFor(counts, undefined, updates), false, 'it says nothing');
+});
+
+test('shares are of all that is to be counted, and all is said of all only', () => {
+  const peer: LateRun = { ...RUN, engine: 'kafka-streams', kept: 290, dropped: 710 };
+  const runs = [peer, RUN, { ...peer, kept: 440, dropped: 560 }, RUN];
+  const shares = sharesOf(runs, 1_000);
+  assert.deepEqual(shares['kafka-streams'], { median: 0.365, min: 0.29, max: 0.44 });
+  assert.deepEqual(shares['sluice'], { median: 1, min: 1, max: 1 });
+  assert.match(tableOf(...runs), /^\| kafka-streams \| 2 \| 365 \| 36\.50 % \(29\.00 %-44\.00 %\) /m);
+  const few = lateTable({
+    machine: MACHINE,
+    at: '',
+    records: 1,
+    counts: 1e6,
+    checksumOk: true,
+    runs: [{ ...RUN, kept: 1e6 - 1 }],
+    kept: sharesOf([{ ...RUN, kept: 1e6 - 1 }], 1e6),
+  });
+  assert.match(few, /99\.99 %/);
+  assert.doesNotMatch(few, /100\.00 %/);
+});
+
+test('a run that is not right is told in the table', () => {
+  assert.match(tableOf(RUN), /\| right \|$/m);
+  assert.match(tableOf(RUN, { ...RUN, right: false }), /\| WRONG \|$/m);
+});
