@@ -52,24 +52,30 @@ export function expectedCounts(shape: Shape): ExpectedCounts {
 
 /** R3 by its rule: every view, with its item when there is one. `rows:bytes:checksum`, as `readOutput` makes it. */
 export function expectedEnriched(shape: Shape): string {
-  const nothing = Buffer.from([ABSENT, ABSENT, ABSENT]);
-  const tails = tailsOf(Math.max(shape.hotItems ?? HOT_ITEMS, 1));
-  const avro = new AvroReader();
-  const frame = Buffer.alloc(FRAME_BYTES);
-  frame.writeUInt32BE(SCHEMA_IDS.enriched, 1);
   let rows = 0;
   let bytes = 0;
   let sum = 0;
-  for (const { value } of pageviews(shape)) {
-    avro.open(bufferOf(value));
-    avro.text();
-    avro.text();
-    const row = Buffer.concat([frame, value.subarray(FRAME_BYTES), tails.get(avro.text()) ?? nothing]);
+  for (const row of enrichedRows(shape)) {
     sum = (sum + fnv(row)) >>> 0;
     bytes += row.length;
     rows++;
   }
   return `${rows}:${bytes}:${sum.toString(16)}`;
+}
+
+/** The rows of R3, each where its view is in the input. */
+export function* enrichedRows(shape: Shape): Generator<Buffer> {
+  const nothing = Buffer.from([ABSENT, ABSENT, ABSENT]);
+  const tails = tailsOf(shape.hotItems ?? HOT_ITEMS);
+  const avro = new AvroReader();
+  const frame = Buffer.alloc(FRAME_BYTES);
+  frame.writeUInt32BE(SCHEMA_IDS.enriched, 1);
+  for (const { value } of pageviews(shape)) {
+    avro.open(bufferOf(value));
+    avro.text();
+    avro.text();
+    yield Buffer.concat([frame, value.subarray(FRAME_BYTES), tails.get(avro.text()) ?? nothing]);
+  }
 }
 
 /** What an item adds to a view, as bytes: its fields behind its id, each of them a union with null. */

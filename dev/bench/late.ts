@@ -86,7 +86,7 @@ async function runOnce(
 }
 
 /** Whether the peer has committed positions at the end of its input and of its repartition topic, and so has written all that it will. */
-async function hasReadAll(admin: KafkaAdmin, appId: string): Promise<boolean> {
+export async function hasReadAll(admin: KafkaAdmin, appId: string): Promise<boolean> {
   const topics = (await admin.listTopics()).filter(
     (topic) => topic === INPUT.pageviews || (topic.includes(appId) && topic.endsWith('-repartition')),
   );

@@ -56,7 +56,7 @@ async function commitOf(name: string, { root, signal }: WorktreeContext): Promis
   const { code, stdout } = await run('git', args, { cwd: root, signal, timeoutMs: GIT_MS });
   if (code === 0) return stdout.trim();
   throw new ConfigError('SLC_BENCH_COMMIT', `${JSON.stringify(name)} is no commit of this repository`, {
-    hint: 'name two commits: branches, tags or hashes, as in npm run bench:compare main HEAD',
+    hint: 'name two commits: branches, tags or hashes, as in npm run bench:compare -- main HEAD',
   });
 }
 

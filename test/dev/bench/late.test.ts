@@ -1,7 +1,10 @@
 /** What the benchmark of late records makes of sums, and what it does not believe. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BatchBuilder } from '#topology';
+import { FakeKafka } from '#topology/testing';
 import { expectedCounts } from '../../../dev/bench/expected.ts';
+import { hasReadAll } from '../../../dev/bench/late.ts';
 import { droppedIn, isAccountedFor, type LateRun, lateTable, sharesOf, sumOf } from '../../../dev/bench/late-report.ts';
 import { checksumOfCounts, DATASETS } from '../../../dev/bench/workload.ts';
 
@@ -77,4 +80,33 @@ test('shares are of all that is to be counted, and all is said of all only', () 
 test('a run that is not right is told in the table', () => {
   assert.match(tableOf(RUN), /\| right \|$/m);
   assert.match(tableOf(RUN, { ...RUN, right: false }), /\| WRONG \|$/m);
+});
+
+test('the peer has read all when its positions are at the end of its input and of its repartition topic', async () => {
+  const client = new FakeKafka().client();
+  const admin = await client.admin();
+  const producer = await client.producer({ transactionalId: 't' });
+  const topics = ['bench.pageviews', 'app-by-item-repartition'] as const;
+  const commit = async (topic: string, offset: bigint): Promise<void> => {
+    await producer.begin();
+    await producer.sendOffsets('app', [{ topic, partition: 3, offset, metadata: null }]);
+    await producer.commit();
+  };
+  await admin.ensureTopics(topics.slice(0, 1).map((name) => ({ name, partitions: 6 })));
+  await producer.fence();
+  assert.equal(await hasReadAll(admin, 'app'), false, 'it has no repartition topic yet');
+  await admin.ensureTopics(topics.map((name) => ({ name, partitions: 6 })));
+  const plain = await client.producer();
+  for (const topic of topics) {
+    const batch = new BatchBuilder();
+    for (let n = 0; n < 2; n++) batch.append(null, Buffer.from('v'), 1);
+    await plain.send([{ topic, partition: 3, batch }]);
+  }
+  assert.equal(await hasReadAll(admin, 'app'), false);
+  await commit(topics[0], 2n);
+  await commit(topics[1], 1n);
+  assert.equal(await hasReadAll(admin, 'app'), false);
+  await commit(topics[1], 2n);
+  assert.equal(await hasReadAll(admin, 'app'), true);
+  await client.close();
 });
