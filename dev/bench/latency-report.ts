@@ -17,6 +17,8 @@ export interface LatencyRun extends Latencies {
   readonly missing: number;
   /** Records per second that were really sent. */
   readonly rate: number;
+  /** Of the engine's processes while records came at that rate, warm-up included. */
+  readonly cpuSeconds: number;
   /** Of all rows, read back in the end. */
   readonly checksum: string;
   readonly checksumOk: boolean;
@@ -91,12 +93,21 @@ export function latencyRatio(runs: readonly LatencyRun[]): LatencyRatio | undefi
 /** The report for people, in Markdown. */
 export function latencyTable({ machine: { cpu, cores, memoryGb, node }, ratio, ...report }: LatencyReport): string {
   const rows = [...Map.groupBy(report.runs, ({ engine }) => engine)].map(([engine, of]) => {
-    const ms = (what: keyof Latencies | 'rate'): string => {
+    const numbers = (what: keyof Latencies | 'rate' | 'cpuSeconds', digits = 0): string => {
       const { median, min, max } = spreadOf(of.map((run) => run[what]));
-      return `${median.toFixed(0)} (${min.toFixed(0)}-${max.toFixed(0)})`;
+      return `${median.toFixed(digits)} (${min.toFixed(digits)}-${max.toFixed(digits)})`;
     };
     const load = of.map((run) => run.load.map((each) => each.toFixed(1)).join('-')).join(', ');
-    const cells = [engine, of.length, ms('p50'), ms('p99'), ms('max'), ms('rate'), load];
+    const cells = [
+      engine,
+      of.length,
+      numbers('p50'),
+      numbers('p99'),
+      numbers('max'),
+      numbers('rate'),
+      numbers('cpuSeconds', 1),
+      load,
+    ];
     return `| ${[...cells, of.every(isRight) ? 'right' : 'WRONG'].join(' | ')} |`;
   });
   const times =
@@ -110,7 +121,7 @@ export function latencyTable({ machine: { cpu, cores, memoryGb, node }, ratio, .
   return (
     `${cpu}, ${cores} cores, ${memoryGb} GB, Node ${node}; R3, both exactly-once, a commit every 100 ms, ${report.rate} records/s for ` +
     `${report.measuredSeconds} s after ${report.warmupSeconds} s of warm-up\n\n` +
-    '| engine | runs | p50 ms | p99 ms | max ms | sent per s | load | result |\n|---|---|---|---|---|---|---|---|\n' +
+    '| engine | runs | p50 ms | p99 ms | max ms | sent per s | CPU-s | load | result |\n|---|---|---|---|---|---|---|---|---|\n' +
     `${rows.join('\n')}\n${times}`
   );
 }

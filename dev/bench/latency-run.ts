@@ -9,7 +9,7 @@ import { readOutput } from './check-output.ts';
 import { latenciesOf, type LatencyRun } from './latency-report.ts';
 import { removeTopics } from './load.ts';
 import { hasEnded, startAll, stopEngine } from './processes.ts';
-import { loadNow } from './usage.ts';
+import { loadNow, TreeUsage } from './usage.ts';
 import { type LoadedRecord, pageviews, PARTITIONS } from './workload.ts';
 
 /** What one run needs. */
@@ -58,23 +58,19 @@ export async function measureLatency(options: LatencyRunOptions): Promise<Latenc
     const sender = new Sender(await client.producer(), names.INPUT, options);
     await sender.sendAtOnce(FIRST);
     await watcher.until(FIRST, FIRST_OUTPUT_MS, children, options);
+    const usage = new TreeUsage(children.flatMap(({ pid }) => pid ?? []));
+    const before = usage.sample();
     const rate = await sender.sendSteadily();
     await watcher.until(records, options.stuckMs ?? STUCK_MS, children, options);
+    const cpuSeconds = usage.sample() - before;
     await sender.close();
     await Promise.all(children.map(stopEngine));
     watcher.stop();
     await watching;
     const { checksum } = await readOutput(client, names.OUTPUT, 'enriched');
     const times = latenciesOf(sender.due, watcher.seen, options.warmup);
-    return {
-      engine,
-      ...times,
-      rate,
-      checksum,
-      checksumOk: checksum === options.expected,
-      load: [load, loadNow()],
-      log,
-    };
+    const checksumOk = checksum === options.expected;
+    return { engine, ...times, rate, cpuSeconds, checksum, checksumOk, load: [load, loadNow()], log };
   } finally {
     watcher.stop();
     await Promise.all(children.map(stopEngine));

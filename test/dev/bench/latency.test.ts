@@ -18,6 +18,7 @@ const RUN: LatencyRun = {
   measured: 100,
   missing: 0,
   rate: 5_000,
+  cpuSeconds: 3,
   checksum: '1:1:1',
   checksumOk: true,
   load: [0, 0],
