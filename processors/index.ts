@@ -12,6 +12,7 @@ import { pageviewsByChannel } from './gold/pageviews-by-channel.ts';
 import { registrationsHourly } from './gold/registrations-hourly.ts';
 import { salesPerf24h } from './gold/sales-perf-24h.ts';
 import { topSellingItems } from './gold/top-selling-items.ts';
+import { userEngagementSegments } from './gold/user-engagement-segments.ts';
 import { customerProfiles } from './silver/customer-profiles.ts';
 import { items } from './silver/items.ts';
 import { loginsEnriched } from './silver/logins-enriched.ts';
@@ -42,5 +43,6 @@ export const shopStages: readonly Stage[] = [
   topConvertingItems,
   orderTrends,
   customerBehaviour,
+  userEngagementSegments,
   systemLoad5m,
 ];

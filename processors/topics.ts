@@ -110,6 +110,12 @@ export const topics = {
       value: schemas['gold.monthly_purchase_summary'],
       cleanup: 'compact',
     }),
+    userEngagementSegments: topic('gold.user_engagement_segments', {
+      value: schemas['gold.user_engagement_segments'],
+      cleanup: 'compact',
+    }),
+    // Several changes of one user have one key.
+    segmentChanges: topic('gold.segment_changes', { value: schemas['gold.segment_changes'], cleanup: 'delete' }),
     systemLoad5m: topic('gold.system_load_5m', { value: schemas['gold.system_load_5m'], cleanup: 'compact' }),
     loginAnomalies: topic('gold.login_anomalies', { value: schemas['gold.login_anomalies'], cleanup: 'compact' }),
   },

@@ -448,6 +448,22 @@ export interface GoldSalesPerf24h {
   readonly averageOrderValue: bigint;
 }
 
+/** A user who has come into another segment by the end of a calendar day in the shop's time zone; key = user id as text. */
+export interface GoldSegmentChanges {
+  /** of the day, inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** of the day, exclusive: the change is known from then on; ms since the epoch */
+  readonly windowEnd: number;
+  /** who it is */
+  readonly userId: number;
+  /** that of the day before; null for one of whom nothing was known */
+  readonly fromSegment: string | null;
+  /** 'new', 'active', 'engaged', 'buyer', 'loyal', 'at_risk' or 'dormant' */
+  readonly toSegment: string;
+  /** what put the user there, for people */
+  readonly reason: string;
+}
+
 /** How busy a host was in five minutes; averages rounded, halves up; p95: the least value that 95 of 100 samples do not exceed. */
 export interface GoldSystemLoad5m {
   /** inclusive; ms since the epoch */
@@ -518,6 +534,38 @@ export interface GoldTopSellingItems {
   readonly units: number;
   /** sum of quantity x unit price, in the shop's currency; unscaled, 2 digits after the point */
   readonly revenue: bigint;
+}
+
+/** Which segment a user was in when a calendar day in the shop's time zone was over, what shows it, and the user's profile then; key = windowStart|userId. */
+export interface GoldUserEngagementSegments {
+  /** of the day, inclusive; ms since the epoch */
+  readonly windowStart: number;
+  /** of the day, exclusive; ms since the epoch */
+  readonly windowEnd: number;
+  /** who it is */
+  readonly userId: number;
+  /** 'new', 'active', 'engaged', 'buyer', 'loyal', 'at_risk' or 'dormant', by processors/gold/segment-rules.ts */
+  readonly segment: string;
+  /** that of the day before; null on the first day, and again after 90 days without a sign */
+  readonly previousSegment: string | null;
+  /** what put the user there, for people */
+  readonly reason: string;
+  /** days since the last session ended; 0: on this day */
+  readonly daysSinceSeen: number;
+  /** days of the last 7, this one included, on which a session ended */
+  readonly activeDays7d: number;
+  /** in sessions that ended within the last 30 days */
+  readonly orders30d: number;
+  /** days of the last 90 on which a session with an order ended */
+  readonly orderDays90d: number;
+  /** of sessions that ended within the last 90 days, in the currency of the shop; unscaled, 2 digits after the point */
+  readonly revenue90d: bigint;
+  /** what the profile said at the end of the day; 'unknown' without one */
+  readonly ageBand: string;
+  /** what the profile said at the end of the day; null without one */
+  readonly marketingConsent: boolean | null;
+  /** ISO 639-1, what the profile said at the end of the day */
+  readonly language: string | null;
 }
 
 /** What a customer told about themselves, as of now; key = user id as text. */
@@ -695,9 +743,11 @@ export interface SchemaTypes {
   readonly 'gold.pageviews_by_channel': GoldPageviewsByChannel;
   readonly 'gold.registrations_hourly': GoldRegistrationsHourly;
   readonly 'gold.sales_perf_24h': GoldSalesPerf24h;
+  readonly 'gold.segment_changes': GoldSegmentChanges;
   readonly 'gold.system_load_5m': GoldSystemLoad5m;
   readonly 'gold.top_converting_items': GoldTopConvertingItems;
   readonly 'gold.top_selling_items': GoldTopSellingItems;
+  readonly 'gold.user_engagement_segments': GoldUserEngagementSegments;
   readonly 'silver.customer_profiles': SilverCustomerProfiles;
   readonly 'silver.items': SilverItems;
   readonly 'silver.logins_enriched': SilverLoginsEnriched;
@@ -732,9 +782,11 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'gold.pageviews_by_channel': {"type":"record","name":"PageviewsByChannel","namespace":"gold","doc":"Views of items per hour and channel.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"channel","type":"string","doc":"direct, search, social, email, ads, referral or other"},{"name":"views","type":"long","doc":"views of items, each event once"}]},
   'gold.registrations_hourly': {"type":"record","name":"RegistrationsHourly","namespace":"gold","doc":"Registrations per hour, every 15 minutes, per country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"country","type":"string","doc":"ISO 3166 alpha-2, upper case, or 'unknown'"},{"name":"registrations","type":"long","doc":"registrations, each event once"}]},
   'gold.sales_perf_24h': {"type":"record","name":"SalesPerf24h","namespace":"gold","doc":"Sales of the 24 hours before windowEnd, every hour, per category and country.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"category","type":"string","doc":"of the items, 'unknown' where it was not known"},{"name":"country","type":"string","doc":"of the buyers, ISO 3166 alpha-2, or 'unknown'"},{"name":"orders","type":"long","doc":"purchases"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"},{"name":"averageOrderValue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"revenue / orders, rounded half up"}]},
+  'gold.segment_changes': {"type":"record","name":"SegmentChanges","namespace":"gold","doc":"A user who has come into another segment by the end of a calendar day in the shop's time zone; key = user id as text.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the day, inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the day, exclusive: the change is known from then on"},{"name":"userId","type":"long","doc":"who it is"},{"name":"fromSegment","type":["null","string"],"doc":"that of the day before; null for one of whom nothing was known","default":null},{"name":"toSegment","type":"string","doc":"'new', 'active', 'engaged', 'buyer', 'loyal', 'at_risk' or 'dormant'"},{"name":"reason","type":"string","doc":"what put the user there, for people"}]},
   'gold.system_load_5m': {"type":"record","name":"SystemLoad5m","namespace":"gold","doc":"How busy a host was in five minutes; averages rounded, halves up; p95: the least value that 95 of 100 samples do not exceed.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"host","type":"string","doc":"in lower case"},{"name":"samples","type":"long","doc":"number of measurements"},{"name":"cpuAverage","type":"int","doc":"of all its processors' time, permille"},{"name":"cpuP95","type":"int","doc":"permille, exact"},{"name":"cpuMax","type":"int","doc":"permille"},{"name":"memoryAverage","type":"int","doc":"of all its memory, permille"},{"name":"memoryP95","type":"int","doc":"permille, exact"},{"name":"memoryMax","type":"int","doc":"permille"}]},
   'gold.top_converting_items': {"type":"record","name":"TopConvertingItems","namespace":"gold","doc":"The ten items that were bought most often for each time they were viewed, in the 24 hours before windowEnd, every hour.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"rank","type":"int","doc":"from 1; ties by item id"},{"name":"itemId","type":"long","doc":"id of the item"},{"name":"title","type":["null","string"],"doc":"as of the last view of the window","default":null},{"name":"category","type":"string","doc":"as of the last view of the window"},{"name":"views","type":"long","doc":"at least 5"},{"name":"orders","type":"long","doc":"at least 1"},{"name":"conversionRate","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4},"doc":"orders / views, rounded half up; above 1 when an item is bought more often than viewed"}]},
   'gold.top_selling_items': {"type":"record","name":"TopSellingItems","namespace":"gold","doc":"The ten items that sold best in an hour or a day, by revenue and by units.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"exclusive"},{"name":"period","type":"string","doc":"'hour', or 'day' in the shop's time zone"},{"name":"rankedBy","type":"string","doc":"'revenue' or 'units'; ties by item id"},{"name":"rank","type":"int","doc":"from 1"},{"name":"itemId","type":"long","doc":"the item in this place"},{"name":"title","type":["null","string"],"doc":"as of the last purchase of the window","default":null},{"name":"category","type":"string","doc":"as of the last purchase of the window"},{"name":"orders","type":"long","doc":"purchases of the item in the window"},{"name":"units","type":"long","doc":"sum of their quantities"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"sum of quantity x unit price, in the shop's currency"}]},
+  'gold.user_engagement_segments': {"type":"record","name":"UserEngagementSegments","namespace":"gold","doc":"Which segment a user was in when a calendar day in the shop's time zone was over, what shows it, and the user's profile then; key = windowStart|userId.","fields":[{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the day, inclusive"},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"of the day, exclusive"},{"name":"userId","type":"long","doc":"who it is"},{"name":"segment","type":"string","doc":"'new', 'active', 'engaged', 'buyer', 'loyal', 'at_risk' or 'dormant', by processors/gold/segment-rules.ts"},{"name":"previousSegment","type":["null","string"],"doc":"that of the day before; null on the first day, and again after 90 days without a sign","default":null},{"name":"reason","type":"string","doc":"what put the user there, for people"},{"name":"daysSinceSeen","type":"long","doc":"days since the last session ended; 0: on this day"},{"name":"activeDays7d","type":"long","doc":"days of the last 7, this one included, on which a session ended"},{"name":"orders30d","type":"long","doc":"in sessions that ended within the last 30 days"},{"name":"orderDays90d","type":"long","doc":"days of the last 90 on which a session with an order ended"},{"name":"revenue90d","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":2},"doc":"of sessions that ended within the last 90 days, in the currency of the shop"},{"name":"ageBand","type":"string","doc":"what the profile said at the end of the day; 'unknown' without one"},{"name":"marketingConsent","type":["null","boolean"],"doc":"what the profile said at the end of the day; null without one","default":null},{"name":"language","type":["null","string"],"doc":"ISO 639-1, what the profile said at the end of the day","default":null}]},
   'silver.customer_profiles': {"type":"record","name":"CustomerProfiles","namespace":"silver","doc":"What a customer told about themselves, as of now; key = user id as text.","fields":[{"name":"userId","type":"long","doc":"id of the user whose profile it is"},{"name":"ageBand","type":"string","doc":"'under-18', '18-24' ... '65+', 'unknown'"},{"name":"marketingConsent","type":"boolean","doc":"whether marketing may write to them"},{"name":"language","type":["null","string"],"doc":"ISO 639-1, lower case","default":null},{"name":"newsletter","type":["null","boolean"],"doc":"null where the customer has not said","default":null},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the row was made in the shop's database"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the row was last changed in the shop's database"}]},
   'silver.items': {"type":"record","name":"Items","namespace":"silver","doc":"An item as of now; key = item id as text.","fields":[{"name":"itemId","type":"long","doc":"id in the shop"},{"name":"title","type":"string","doc":"as the shop writes it"},{"name":"category","type":"string","doc":"lower case, 'unknown' where the shop has none"},{"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":10,"scale":2},"doc":"of one unit, in the shop's currency"},{"name":"active","type":"boolean","doc":"is for sale"},{"name":"createdAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when it came into the shop"},{"name":"updatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time of the change that made this version"}]},
   'silver.logins_enriched': {"type":"record","name":"LoginsEnriched","namespace":"silver","doc":"An attempt to log in, with the user as known then; key = user id as text.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"},"doc":"of the attempt"},{"name":"userId","type":"long","doc":"whose name was given"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time"},{"name":"succeeded","type":"boolean","doc":"whether it was the right password"},{"name":"method","type":"string","doc":"in lower case"},{"name":"country","type":["null","string"],"doc":"where from: ISO 3166 alpha-2 in upper case","default":null},{"name":"device","type":["null","string"],"doc":"what with, in lower case","default":null},{"name":"latitude","type":["null","double"],"doc":"where from, degrees north","default":null},{"name":"longitude","type":["null","double"],"doc":"degrees east","default":null},{"name":"homeCountry","type":["null","string"],"doc":"of the user, null where the shop does not know it","default":null},{"name":"registeredAt","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"doc":"when the user came to the shop, null for nobody it knows","default":null}]},

@@ -44,6 +44,10 @@ interface Rule {
   readonly time: string;
   /** Properties in PostHog and the fields that they come from; of all others only the identity is compared. */
   readonly fields: Readonly<Record<string, string>>;
+  /** The same of what it sets of the person. */
+  readonly person?: Readonly<Record<string, string>>;
+  /** The field that tells events of one key apart. */
+  readonly id?: string;
 }
 
 const NAMESPACE = '6b0d0c5e-2f7a-4b8e-9c3d-51a7e4f20b96';
@@ -68,6 +72,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     ...VISIT,
     event: 'user registered',
     fields: { country: 'country', utm_source: 'channel' },
+    person: { email: 'email', country: 'country' },
   },
   'gold.registrations_hourly': {
     event: 'registrations hourly',
@@ -80,6 +85,14 @@ const RULES: Readonly<Record<string, Rule>> = {
     about: 'nobody',
     time: 'windowStart',
     fields: { user_id: 'userId', category: 'category', orders: 'orders', units: 'units' },
+  },
+  'gold.segment_changes': {
+    event: 'segment changed',
+    about: 'visitor',
+    time: 'windowEnd',
+    fields: { from_segment: 'fromSegment', to_segment: 'toSegment', reason: 'reason' },
+    person: { segment: 'toSegment' },
+    id: 'windowStart',
   },
 };
 const POLL_MS = 300;
@@ -163,7 +176,8 @@ async function demanded(
 }
 
 function identityOf(topic: string, rule: Rule, key: string, row: Row): string {
-  const name = Buffer.concat([Buffer.from(NAMESPACE.replaceAll('-', ''), 'hex'), Buffer.from(`${topic}|${key}`)]);
+  const id = rule.id === undefined ? '' : `|${String(row[rule.id])}`;
+  const name = Buffer.concat([Buffer.from(NAMESPACE.replaceAll('-', ''), 'hex'), Buffer.from(`${topic}|${key}${id}`)]);
   const hex = createHash('sha1').update(name).digest('hex');
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) % 4) + 8).toString(16);
   const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
@@ -202,14 +216,15 @@ function compare(
       continue;
     }
     rest.delete(identity);
-    const wrong = Object.entries(demand.rule.fields).filter(
-      ([name, field]) => !isDeepStrictEqual(properties[name] ?? null, demand.row[field] ?? null),
-    );
+    const { fields, person = {} } = demand.rule;
+    const differs = (said: Row, fields: Readonly<Record<string, string>>): [string, unknown][] =>
+      Object.entries(fields).flatMap(([name, field]): [string, unknown][] =>
+        isDeepStrictEqual(said[name] ?? null, demand.row[field] ?? null) ? [] : [[name, said[name]]],
+      );
+    const wrong = [...differs(properties, fields), ...differs((properties['$set'] ?? {}) as Row, person)];
     if (wrong.length === 0) continue;
     counts.different += 1;
-    examples.push(
-      `different: ${identity}: ${wrong.map(([name]) => `${name}=${JSON.stringify(properties[name])}`).join()}`,
-    );
+    examples.push(`different: ${identity}: ${wrong.map(([name, said]) => `${name}=${JSON.stringify(said)}`).join()}`);
   }
   for (const identity of rest) examples.push(`missing: ${identity}`);
   return { events: wanted.size, sentAgain, missing: rest.size, ...counts, examples: examples.slice(0, EXAMPLES) };

@@ -52,6 +52,8 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
     of: 'silver.purchases_enriched',
   }),
   table('gold.customer_behaviour', ['_key'], { rows: 'last', late: false, warehouse: true, of: 'silver.sessions' }),
+  table('gold.user_engagement_segments', ['_key'], { warehouse: true }),
+  table('gold.segment_changes', ['_key', '_ts'], { late: false, of: 'gold.user_engagement_segments' }),
 ];
 
 function table(

@@ -13,7 +13,7 @@ export interface ProductEvent {
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
-/** What product people look at: what visitors do, and two summaries of it. */
+/** What product people look at: what visitors do, which segment that puts them in, and two summaries of it. */
 export const postHogTopics = [
   topics.bronze.app.pageviews,
   topics.bronze.app.cartEvents,
@@ -21,6 +21,7 @@ export const postHogTopics = [
   topics.bronze.app.registrations,
   topics.gold.registrationsHourly,
   topics.gold.monthlyPurchaseSummary,
+  topics.gold.segmentChanges,
 ] as const;
 
 /** The sink stage that carries them to PostHog. */
@@ -33,7 +34,8 @@ const NAMESPACE = Buffer.from('6b0d0c5e2f7a4b8e9c3d51a7e4f20b96', 'hex');
 /** Summaries are about nobody. */
 const SUMMARIES = 'sluice-summaries';
 
-type Body = Omit<ProductEvent, 'uuid'>;
+/** `id` tells it from the other events of its key, where a key has several. */
+type Body = Omit<ProductEvent, 'uuid'> & { readonly id?: number };
 type Value<T> = T extends Topic<infer _K, infer V> ? V : never;
 type AppEvent = {
   readonly userId: number | null;
@@ -49,7 +51,8 @@ type AppEvent = {
 export function productEventOf(topic: string, record: SinkRecord): ProductEvent | undefined {
   const body = BODIES.get(topic);
   if (body === undefined || record.value === null) return undefined;
-  return { uuid: uuidOf(`${topic}|${String(record.key)}`), ...body(record.value) };
+  const { id, ...event } = body(record.value);
+  return { uuid: uuidOf([topic, String(record.key), ...(id === undefined ? [] : [id])].join('|')), ...event };
 }
 
 const BODIES: ReadonlyMap<string, (value: unknown) => Body> = new Map<string, (value: unknown) => Body>([
@@ -68,6 +71,7 @@ const BODIES: ReadonlyMap<string, (value: unknown) => Body> = new Map<string, (v
     topics.gold.monthlyPurchaseSummary.name,
     (value) => monthlyPurchases(value as Value<typeof topics.gold.monthlyPurchaseSummary>),
   ],
+  [topics.gold.segmentChanges.name, (value) => segmentChanged(value as Value<typeof topics.gold.segmentChanges>)],
 ]);
 
 function pageview(value: Value<typeof topics.bronze.app.pageviews>): Body {
@@ -124,6 +128,23 @@ function monthlyPurchases(value: Value<typeof topics.gold.monthlyPurchaseSummary
     // PostHog has floating point numbers only.
     revenue: Number(value.revenue) / 100,
   });
+}
+
+/** Of the user, who is a person of that segment from then on. Changes of one user come in their order: the last one stays. */
+function segmentChanged(value: Value<typeof topics.gold.segmentChanges>): Body {
+  const { windowStart, windowEnd, userId, fromSegment, toSegment, reason } = value;
+  return {
+    id: windowStart,
+    event: 'segment changed',
+    distinctId: String(userId),
+    timestamp: windowEnd,
+    properties: present({
+      from_segment: fromSegment,
+      to_segment: toSegment,
+      reason,
+      $set: { segment: toSegment, segment_since: new Date(windowStart).toISOString() },
+    }),
+  };
 }
 
 function of(event: string, value: AppEvent, properties: Readonly<Record<string, unknown>>): Body {

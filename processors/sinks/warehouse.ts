@@ -14,6 +14,7 @@ export const warehouseTopics = [
   topics.gold.loginAnomalies,
   topics.gold.conversionFunnel,
   topics.gold.customerBehaviour,
+  topics.gold.userEngagementSegments,
   topics.gold.orderTrends,
   topics.gold.topConvertingItems,
   topics.gold.dailyProductPerformance,

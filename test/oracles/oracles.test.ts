@@ -4,6 +4,7 @@ import type { Comparison } from '../../dev/verify/compare.ts';
 import type { BronzeDump, BronzeRecord } from '../../dev/verify/oracle-database.ts';
 import { VERIFIED_TABLES } from '../../dev/verify/tables.ts';
 import { BROKEN_RULES_OF_HOSTS_AND_LOGINS, type BrokenRule } from './broken-rules.ts';
+import { BROKEN_SEGMENTS } from './broken-segments.ts';
 import { BROKEN_VISITS } from './broken-visits.ts';
 import { firstWrong, isWrong, verify } from './judge.ts';
 import { type Expected, expectedOf, type OutputRow, type Timed } from './reference.ts';
@@ -369,7 +370,7 @@ const BROKEN: Record<string, BrokenRule> = {
 };
 
 describe('each rule broken alone is noticed', () => {
-  for (const [name, { file, from, to }] of Object.entries({ ...BROKEN, ...BROKEN_VISITS })) {
+  for (const [name, { file, from, to }] of Object.entries({ ...BROKEN, ...BROKEN_VISITS, ...BROKEN_SEGMENTS })) {
     test(name, async (t) => {
       const edit = (sql: string, of: string): string => {
         if (of !== file) return sql;

@@ -8,6 +8,7 @@ import { enrichedLogins, strangeLogins } from './reference-logins.ts';
 import { boughtOnce } from './reference-purchases.ts';
 import { soldIn, topSelling, trendsOf, WINDOW_GRACE } from './reference-sold.ts';
 import { dailyPerformance, eventsOf, topConverting } from './reference-products.ts';
+import { changesOf, segmentsOf } from './reference-segments.ts';
 import { windowed } from './reference-windows.ts';
 import { ageBand, channelOf } from './reference-words.ts';
 import { behaviourOf, funnelOf, sessionsOf, statedBy } from './reference-visits.ts';
@@ -257,6 +258,12 @@ export function expectedOf(dump: BronzeDump): Expected {
   const converting = topConverting(seenAndSold, Math.min(viewsComplete, salesComplete));
   const daily = dailyPerformance([...seenAndSold, ...eventsOf('cart', cartRows)]);
 
+  const sessionsUntil = Math.min(until('bronze.app.pageviews'), until('bronze.app.cart_events'), salesComplete);
+  const profileTable = versions(profiles);
+  const segments = segmentsOf(sessions.rows, tick(sessionsUntil - 35 * MINUTE), (id, at) =>
+    asOf(profileTable.table, id, at),
+  ).filter((row) => until('bronze.shop.customer_profiles') > row._ts + GRACE);
+
   const timed = <T extends OutputRow>(row: T, group: string): T & { ts: number; ow: number; group: string } => ({
     ...row,
     ts: row._ts,
@@ -351,6 +358,8 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.top_converting_items': converting.rows,
       'gold.order_trends': trendsOf(purchases),
       'gold.customer_behaviour': behaviourOf(purchases, sessions.rows),
+      'gold.user_engagement_segments': segments,
+      'gold.segment_changes': changesOf(segments),
       'gold.monthly_purchase_summary': monthly.windows.map(({ start, end, rows: [first], sums }) => ({
         ...bounds({ start, end }),
         _key: `${new Date(start).toISOString()}|${String(first?.userId)}|${String(first?.category)}`,
@@ -379,6 +388,7 @@ export function expectedOf(dump: BronzeDump): Expected {
       'gold.top_converting_items': converting.late,
       'gold.daily_product_performance': putInCart.late + daily.late,
       'gold.monthly_purchase_summary': monthly.late,
+      'gold.user_engagement_segments': profileTable.late,
       'silver.logins_enriched': onceTried.late + onceTried.kept.length - triedInTime.length + userTable.late,
       'gold.login_anomalies': 0,
       'gold.system_load_5m': onceMeasured.late + measured.late,

@@ -48,13 +48,32 @@ export const restsOnVisits = (rowsOf: RowsOf, lastOf: LastOf, isSale: Fits): Res
     );
     return { record, value: { value: { ...(record.value as object), itemId: 77 } } };
   },
+  'gold.user_engagement_segments': () => another(lastOf, madeBuyer(rowsOf, isSale)),
+  'gold.segment_changes': () => another(lastOf, madeBuyer(rowsOf, isSale), { user_id: 77 }),
   'gold.order_trends': () => another(lastOf, isSale),
   'gold.customer_behaviour': () => another(lastOf, isSale),
 });
 
-/** A purchase of another quantity. */
-function another(lastOf: LastOf, isSale: Fits): { record: Timed; value: Partial<BronzeRecord> } {
+/** A purchase of a day at whose end somebody has become a buyer: the reason counts it. */
+const madeBuyer =
+  (rowsOf: RowsOf, isSale: Fits): Fits =>
+  (value, record) =>
+    isSale(value, record) &&
+    rowsOf('gold.segment_changes').some(
+      (row) =>
+        row['userId'] === (value['after'] as { user_id: number }).user_id &&
+        row['toSegment'] === 'buyer' &&
+        (row['windowStart'] as number) <= record.timestamp &&
+        record.timestamp < (row['windowEnd'] as number),
+    );
+
+/** A purchase of another quantity, unless something else is to change. */
+function another(
+  lastOf: LastOf,
+  isSale: Fits,
+  change: object = { quantity: 77 },
+): { record: Timed; value: Partial<BronzeRecord> } {
   const record = lastOf('bronze.shop.purchases', isSale);
   const value = record.value as { after: object };
-  return { record, value: { value: { ...value, after: { ...value.after, quantity: 77 } } } };
+  return { record, value: { value: { ...value, after: { ...value.after, ...change } } } };
 }

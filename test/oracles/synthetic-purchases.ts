@@ -4,6 +4,9 @@ import type { AppEvents, Rng, Stream } from './synthetic.ts';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
+/** Users to 14 look around; who is beyond this buys nothing. */
+export const MOST_BUYER = 13;
+
 /** What was written of a purchase, and under which event time. */
 export interface Sold {
   readonly at: number;
@@ -31,7 +34,7 @@ export function purchaseEvents(g: Rng, { appEvent, again }: AppEvents, sold: rea
       : [g.int(1, 5), g.int(0, 9_999)];
     return {
       ...appEvent(g, at, ++n),
-      userId: row?.['user_id'] ?? g.int(1, 14),
+      userId: row?.['user_id'] ?? g.int(1, MOST_BUYER),
       purchaseId: row?.['id'] ?? 1_000_000 + n,
       itemId: row?.['item_id'] ?? g.int(1, 11),
       quantity: isNonsense ? quantity : (row?.['quantity'] ?? quantity),

@@ -1,5 +1,5 @@
 /** A small shop's bronze topics and pins by seed: out of order, late, far ahead, snapshots, deletes, gaps in the offsets, idle partitions. */
-import { purchaseEvents, type Sold } from './synthetic-purchases.ts';
+import { MOST_BUYER, purchaseEvents, type Sold } from './synthetic-purchases.ts';
 import { systemLoad } from './synthetic-load.ts';
 import { logins } from './synthetic-logins.ts';
 import type { BronzeDump, BronzeRecord, LogEnd, PinRow } from '../../dev/verify/oracle-database.ts';
@@ -166,7 +166,7 @@ export function makeDump(seed: number): BronzeDump {
   log.write(pageviews(g), until, silent());
   log.write(registrations(g), until, silent());
   log.write(logins(g, { appEvent, again }), until, silent());
-  log.write(profiles(g), until, silent());
+  log.write(profiles(g), behind(), silent());
   log.write(cartEvents(g), until, silent());
   log.write(purchaseEvents(g, { appEvent, again }, bought), behind(), silent());
   log.write(systemLoad(g, { appEvent, again }), until, silent());
@@ -280,7 +280,7 @@ function purchases(g: Rng, bought: Sold[]): Stream {
   let last = 0;
   const row = (at: number): { id: number; [column: string]: unknown } => ({
     id: ++last,
-    user_id: g.int(1, 14),
+    user_id: g.int(1, MOST_BUYER),
     item_id: g.int(1, 11),
     quantity: g.int(1, 5),
     unit_price: price(g),
@@ -291,9 +291,10 @@ function purchases(g: Rng, bought: Sold[]): Stream {
     topic: 'bronze.shop.purchases',
     records: 60,
     snapshot: () =>
-      Array.from({ length: g.int(0, 4) }, () => {
-        const at = START - g.int(1, 50) * HOUR;
-        const after = row(at);
+      Array.from({ length: g.int(0, 12) }, () => {
+        // Many by a few, over months and both changes of segments: some go, and come back.
+        const at = START - (g.chance(0.3) ? g.int(1, 50) * HOUR : g.int(1, 130 * 24) * HOUR);
+        const after = g.chance(0.6) ? { ...row(at), user_id: g.int(1, 3) } : row(at);
         return { key: { id: after.id }, at, value: envelope(g, 'r', at, null, after) };
       }),
     write: (at) => {

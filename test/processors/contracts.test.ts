@@ -62,13 +62,14 @@ function breaks({ checks, example }: Contract<object>, rule: string): boolean {
   const zero = (value: unknown): unknown => (typeof value === 'number' ? 0 : typeof value === 'bigint' ? 0n : value);
   const nothing = Object.fromEntries(Object.entries(example).map(([column, value]) => [column, zero(value)]));
   if (check.problem(nothing) !== undefined) return true;
+  const texts = Object.values(example).filter((value) => typeof value === 'string');
   return Object.entries(example).some(([column, value]) => {
     const wrong: unknown[] =
       typeof value === 'bigint'
         ? [-1n, value + 1n]
         : typeof value === 'number'
           ? [-1, 0, 1e9, value + 1]
-          : ['Not This ', ''];
+          : ['Not This ', '', ...texts];
     return [...wrong, null].some((each) => check.problem({ ...example, [column]: each }) !== undefined);
   });
 }

@@ -60,6 +60,34 @@ describe('events for PostHog', () => {
     assert.deepEqual({ ...newer, properties: {} }, { uuid, event, distinctId, timestamp, properties: {} });
   });
 
+  test('a change of segment is of the user, says so of the person, and is one of several of its key', () => {
+    const value = {
+      windowStart: Date.parse('2026-03-28T23:00:00Z'),
+      windowEnd: Date.parse('2026-03-29T22:00:00Z'),
+      userId: 7,
+      fromSegment: null,
+      toSegment: 'new',
+      reason: 'days since the first visit: 0',
+    };
+    const topic = 'gold.segment_changes';
+    assert.deepEqual(productEventOf(topic, record('7', value)), {
+      // By Python: uuid5(UUID('6b0d0c5e-2f7a-4b8e-9c3d-51a7e4f20b96'), 'gold.segment_changes|7|1774738800000').
+      uuid: '02d4babb-a47e-5f92-a1fa-29b71f791cd3',
+      event: 'segment changed',
+      distinctId: '7',
+      timestamp: value.windowEnd,
+      properties: {
+        to_segment: 'new',
+        reason: 'days since the first visit: 0',
+        $set: { segment: 'new', segment_since: '2026-03-28T23:00:00.000Z' },
+      },
+    });
+    const next = { ...value, windowStart: value.windowEnd, windowEnd: value.windowEnd + 86_400_000 };
+    const again = { ...record('7', value), offset: 77n };
+    assert.deepEqual(productEventOf(topic, again), productEventOf(topic, record('7', value)));
+    assert.notEqual(productEventOf(topic, record('7', next))?.uuid, productEventOf(topic, record('7', value))?.uuid);
+  });
+
   test('deletes and other topics have none', () => {
     assert.equal(productEventOf('gold.registrations_hourly', record('k', null)), undefined);
     assert.equal(productEventOf('silver.users', record('k', {})), undefined);

@@ -29,7 +29,9 @@ export interface UserProcessor<K, V> {
  * `name` names the operator, and the store of its clock; `stores`: what user code keeps (keyValueStore, windowStore, sessionStore). `eventTimeEvery` calls
  * onEventTime() at each multiple of it since the epoch, `wallClockEvery` calls onWallClock(). `remembers`: how old, by event time, what is in the stores may
  * be when it still decides anything; a replay from the middle compares only what is younger than its start by so much, and nothing where there are stores
- * and it is not given.
+ * and it is not given. `keepsKeys` promises that nothing is forwarded under another key than that of the record in hand (else InvariantError
+ * SLC_STAGE_KEY_CHANGED) or, by punctuation, one that the task's stores hold: then no repartition topic comes before a keyed operator behind it, as behind
+ * Kafka Streams' processValues().
  */
 export interface ProcessOptions<S> {
   readonly name: string;
@@ -37,6 +39,7 @@ export interface ProcessOptions<S> {
   readonly eventTimeEvery?: Duration;
   readonly wallClockEvery?: Duration;
   readonly remembers?: Duration;
+  readonly keepsKeys?: boolean;
 }
 
 /**
@@ -50,7 +53,7 @@ export function process<K, V, K2, V2, S extends object = object>(
   options: ProcessOptions<S>,
   create: (context: ProcessContext<K2, V2, S>) => UserProcessor<K, V>,
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, V2>> {
-  const { name, eventTimeEvery, wallClockEvery, remembers } = options;
+  const { name, eventTimeEvery, wallClockEvery, remembers, keepsKeys = false } = options;
   const handles = handlesOf(options.stores);
   const every = { event: intervalOf(eventTimeEvery, name), wall: intervalOf(wallClockEvery, name) };
   const punctuation = [
@@ -61,7 +64,7 @@ export function process<K, V, K2, V2, S extends object = object>(
     kind: 'process',
     keyed: true,
     inLogOrder: true,
-    changesKey: true,
+    ...(keepsKeys ? {} : { changesKey: true }),
     ...(handles.length > 0 ? { reachMs: remembers === undefined ? Infinity : parseDuration(remembers) } : {}),
     ...(punctuation.length > 0 ? { detail: punctuation.join(', ') } : {}),
     ...(wallClockEvery === undefined ? {} : { nondeterministic: 'wall-clock punctuation' }),
@@ -70,7 +73,7 @@ export function process<K, V, K2, V2, S extends object = object>(
   };
   return defineOperator<StreamRecord<K, V>, StreamRecord<K2, V2>>({
     spec,
-    create: (context) => new Process(context, every, handles, create),
+    create: (context) => new Process(context, { ...every, keepsKeys }, handles, create),
   });
 }
 
@@ -83,9 +86,16 @@ function intervalOf(every: Duration | undefined, name: string): number {
   });
 }
 
+/** Intervals of punctuation, ms. */
+interface Settings {
+  readonly event: number;
+  readonly wall: number;
+  readonly keepsKeys: boolean;
+}
+
 class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
   readonly #context: NodeContext;
-  readonly #every: { readonly event: number; readonly wall: number };
+  readonly #settings: Settings;
   readonly #user: UserProcessor<K, V>;
   readonly #forget: (time: number) => void;
   #outputs: StreamRecord<K2, V2>[] | undefined;
@@ -93,12 +103,12 @@ class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
 
   constructor(
     context: NodeContext,
-    every: { readonly event: number; readonly wall: number },
+    settings: Settings,
     handles: ReturnType<typeof handlesOf>,
     create: (context: ProcessContext<K2, V2, S>) => UserProcessor<K, V>,
   ) {
     this.#context = context;
-    this.#every = every;
+    this.#settings = settings;
     const { stores, forget } = openStores<S>(handles, context);
     this.#forget = forget;
     this.#user = create({
@@ -116,6 +126,7 @@ class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
     this.#forget(clock.now);
     const { originWatermark, coordinate } = this.#context.time;
     const outputs = this.#collect(() => this.#user.process(record));
+    if (this.#settings.keepsKeys) this.#checkKeys(record, outputs);
     const [only] = outputs;
     if (outputs.length === 1 && only !== undefined) this.#context.emitAt(only, this.#context.time);
     else {
@@ -131,9 +142,9 @@ class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
   }
 
   tick(now: number): void {
-    if (this.#every.wall === Infinity || this.#user.onWallClock === undefined) return;
+    if (this.#settings.wall === Infinity || this.#user.onWallClock === undefined) return;
     this.#lastTick ??= now;
-    if (now - this.#lastTick < this.#every.wall) return;
+    if (now - this.#lastTick < this.#settings.wall) return;
     this.#lastTick = now;
     this.#punctuate(now, this.#context.watermark(), () => this.#user.onWallClock?.(now));
   }
@@ -144,13 +155,13 @@ class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
     const before = clock.now;
     if (before === -Infinity && !isRecord) return;
     clock.observe(time);
-    const { event } = this.#every;
+    const { event } = this.#settings;
     if (before === -Infinity || event === Infinity) return;
     for (let at = (Math.floor(before / event) + 1) * event; at <= time; at += event) this.#fire(at, at);
   }
 
   #jump(before: number, now: number): void {
-    const { event } = this.#every;
+    const { event } = this.#settings;
     if (before === -Infinity || event === Infinity) return;
     if (Math.floor(now / event) > Math.floor(before / event)) this.#fire(now, now);
   }
@@ -188,6 +199,16 @@ class Process<K, V, K2, V2, S> implements Processor<StreamRecord<K, V>> {
       this.#outputs = undefined;
     }
     return outputs;
+  }
+
+  #checkKeys({ key }: StreamRecord<K, V>, outputs: readonly StreamRecord<K2, V2>[]): void {
+    const other = outputs.find((output) => !Object.is(output.key, key) && keyId(output.key) !== keyId(key));
+    if (other === undefined) return;
+    throw new InvariantError(
+      'SLC_STAGE_KEY_CHANGED',
+      `${this.#context.taskName}: process() says that it keeps keys, but forwarded ${keyId(other.key)} for ${keyId(key)}`,
+      { hint: 'leave keepsKeys out' },
+    );
   }
 
   #forward(record: StreamRecord<K2, V2>): void {

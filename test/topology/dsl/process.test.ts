@@ -114,6 +114,34 @@ describe('process', () => {
     buildTopology([staged(true)], { app: 'a' });
   });
 
+  test('what keeps its keys needs no repartition topic behind it; another key stops the task', async () => {
+    const staged = (options: { readonly keepsKeys?: true }, key: (of: string) => string): Stage =>
+      stage('kept', (s) => {
+        s.stream(input)
+          .pipe(
+            process<string, number, string, number>({ name: 'keeper', ...options }, (context) => ({
+              process: (record) => context.forward({ ...record, key: key(record.key) }),
+            })),
+            sorted({ store: 'wait', grace: '0s' }),
+          )
+          .to(out);
+      });
+    const internal = (made: Stage): number => buildTopology([made], { app: 'a' }).internalTopics.length;
+    const same = staged({ keepsKeys: true }, (key) => key);
+    assert.equal(internal(same), internal(staged({}, (key) => key)) - 1);
+    const driver = await TopologyTestDriver.create({ stages: [same], serdes: jsonSerdes });
+    await driver.pipeInput(input, { key: 'a', value: 1, timestamp: 1 });
+    driver.completeUpTo(input, 9);
+    await driver.run();
+    assert.deepEqual(await values(driver), ['a 1 @1']);
+    const broken = await TopologyTestDriver.create({
+      stages: [staged({ keepsKeys: true }, () => 'b')],
+      serdes: jsonSerdes,
+    });
+    await broken.pipeInput(input, { key: 'a', value: 1, timestamp: 1 });
+    await assert.rejects(broken.run(), codeOf('SLC_STAGE_KEY_CHANGED'));
+  });
+
   test('what is forwarded later, and an interval of nothing, are errors', async () => {
     const leak: (() => void)[] = [];
     const leaking = stage('leaking', (s) => {
