@@ -171,6 +171,11 @@ export class LiveShop {
       const id = `${topic}|${partition}`;
       const fed = this.#fed.get(id) ?? { records: 0, pins: 0 };
       this.#fed.set(id, fed);
+      // Of a partition without records somebody speaks too.
+      if (records.length === 0) {
+        for (const { m } of pins.slice(fed.pins)) await this.#hint(topic, partition, m);
+        fed.pins = pins.length;
+      }
       for (const to = Math.ceil(records.length * share); fed.records < to; fed.records++) {
         const record = records[fed.records];
         if (record !== undefined) await this.#send(record);
