@@ -2,6 +2,7 @@ import { filter } from 'rxjs';
 import { atLeast, calendarDay, checked, cogroup, contract, dedupe, keyBy, mapValues, rule, stage } from '#topology';
 import type { GoldDailyProductPerformance } from '#schemas';
 import { isAdd } from '../silver/visit.ts';
+import { ONCE } from '../once.ts';
 import { topics } from '../topics.ts';
 import { isDay } from './is-day.ts';
 import { addSale, NO_SALES, type Sales } from './sales.ts';
@@ -50,7 +51,7 @@ export const dailyProductPerformance = stage('gold.daily_product_performance', (
   const views = s.stream(topics.silver.pageviewsByItems);
   const cartAdds = s.stream(topics.bronze.app.cartEvents).pipe(
     filter((r) => r.value !== null && isAdd(r.value.action)),
-    dedupe({ by: (r) => r.value.eventId, within: '1h', store: 'performance-carts-seen' }),
+    dedupe({ by: (r) => r.value.eventId, ...ONCE.cartEvents, store: 'performance-carts-seen' }),
     keyBy((r) => String(r.value.itemId), { name: 'cart-adds-by-item' }),
   );
   const sales = s

@@ -15,6 +15,7 @@ import {
 } from '#topology';
 import type { GoldRegistrationsHourly } from '#schemas';
 import { countryCode, FORM } from '../silver/clean.ts';
+import { ONCE } from '../once.ts';
 import { topics } from '../topics.ts';
 import { windowName } from './window-name.ts';
 
@@ -47,7 +48,7 @@ export const registrationsHourly = stage('gold.registrations_hourly', (s) => {
   s.stream(topics.bronze.app.registrations)
     .pipe(
       filter((r) => r.value !== null),
-      dedupe({ by: (r) => r.value.eventId, within: '1h', store: 'registrations-seen' }),
+      dedupe({ by: (r) => r.value.eventId, ...ONCE.registrations, store: 'registrations-seen' }),
       keyBy((r) => countryCode(r.value.country) ?? 'unknown'),
       windowedBy(hopping({ size: '1h', advance: '15m', grace: '5m' })),
       count({ store: 'registrations-hourly', emit: 'updates' }),

@@ -16,6 +16,7 @@ import {
 } from '#topology';
 import type { GoldSystemLoad5m } from '#schemas';
 import { FORM } from '../silver/clean.ts';
+import { ONCE } from '../once.ts';
 import { topics } from '../topics.ts';
 import { addSample, average, type Histogram, largest, NO_SAMPLES, percentile, samplesIn } from './histogram.ts';
 import { windowName } from './window-name.ts';
@@ -62,7 +63,7 @@ export const systemLoad5m = stage('gold.system_load_5m', (s) => {
   s.stream(topics.bronze.ops.systemLoad)
     .pipe(
       filter((r) => r.value !== null),
-      dedupe({ by: (r) => r.value.eventId, within: '1h', store: 'load-seen' }),
+      dedupe({ by: (r) => r.value.eventId, ...ONCE.systemLoad, store: 'load-seen' }),
       keyBy((r) => r.value.host.trim().toLowerCase()),
       windowedBy(tumbling({ size: '5m', grace: '5m' })),
       aggregate(

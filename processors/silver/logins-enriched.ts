@@ -1,6 +1,7 @@
 import { filter } from 'rxjs';
 import { asOfJoin, atLeast, between, checked, contract, dedupe, keyBy, matches, stage } from '#topology';
 import type { SilverLoginsEnriched } from '#schemas';
+import { ONCE } from '../once.ts';
 import { topics } from '../topics.ts';
 import { countryCode, FORM, text } from './clean.ts';
 
@@ -43,7 +44,7 @@ export const loginsEnriched = stage('silver.logins_enriched', (s) => {
   s.stream(topics.bronze.app.logins)
     .pipe(
       filter((r) => r.value !== null && r.value.userId !== null),
-      dedupe({ by: (r) => r.value.eventId, within: '1h', store: 'logins-seen' }),
+      dedupe({ by: (r) => r.value.eventId, ...ONCE.logins, store: 'logins-seen' }),
       keyBy((r) => String(r.value.userId), { name: 'logins-by-user' }),
       asOfJoin(
         users,

@@ -1,6 +1,7 @@
 import { filter } from 'rxjs';
 import { asOfJoin, atLeast, checked, contract, dedupe, keyBy, matches, oneOf, stage } from '#topology';
 import type { SilverPageviewsByItems } from '#schemas';
+import { ONCE } from '../once.ts';
 import { topics } from '../topics.ts';
 import { CHANNELS, channelOf } from './channel.ts';
 import { FORM } from './clean.ts';
@@ -30,7 +31,7 @@ export const pageviewsByItems = stage('silver.pageviews_by_items', (s) => {
   s.stream(topics.bronze.app.pageviews)
     .pipe(
       filter((r) => r.value !== null && r.value.itemId !== null),
-      dedupe({ by: (r) => r.value.eventId, within: '1h', store: 'pageviews-seen' }),
+      dedupe({ by: (r) => r.value.eventId, ...ONCE.pageviews, store: 'pageviews-seen' }),
       keyBy((r) => String(r.value.itemId), { name: 'pageviews-by-item' }),
       asOfJoin(
         items,

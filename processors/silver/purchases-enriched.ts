@@ -14,6 +14,7 @@ import {
   stage,
 } from '#topology';
 import type { SilverPurchasesEnriched } from '#schemas';
+import { ONCE } from '../once.ts';
 import { topics } from '../topics.ts';
 import { AGE_BANDS, ageBandAt } from './age-band.ts';
 import { rowOf } from './change.ts';
@@ -74,7 +75,7 @@ export const purchasesEnriched = stage('silver.purchases_enriched', (s) => {
     .merge(events)
     .pipe(
       sorted({ store: 'purchases-in-order', grace: '1m' }),
-      dedupe({ by: (r) => r.key, within: '1h', store: 'purchases-seen' }),
+      dedupe({ by: (r) => r.key, ...ONCE.purchases, store: 'purchases-seen' }),
       keyBy((r) => String(r.value.itemId), { name: 'purchases-by-item' }),
       asOfJoin(
         items,

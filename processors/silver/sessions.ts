@@ -14,6 +14,7 @@ import {
   windowedBy,
 } from '#topology';
 import type { SilverSessions } from '#schemas';
+import { ONCE } from '../once.ts';
 import { topics } from '../topics.ts';
 import { CHANNELS } from './channel.ts';
 import { cartEvent, NOTHING_YET, pageview, purchase, together, visitorOf } from './visit.ts';
@@ -59,13 +60,13 @@ export const sessionsContract = contract(topics.silver.sessions, {
 export const sessions = stage('silver.sessions', (s) => {
   const views = s.stream(topics.bronze.app.pageviews).pipe(
     filter((r) => r.value !== null),
-    dedupe({ by: (r) => r.value.eventId, within: '1h', store: 'sessions-pageviews-seen' }),
+    dedupe({ by: (r) => r.value.eventId, ...ONCE.pageviews, store: 'sessions-pageviews-seen' }),
     mapValues((view, _eventId, at) => ({ visitor: visitorOf(view), visit: pageview(view, at) })),
     keyBy((r) => r.value.visitor),
   );
   const carts = s.stream(topics.bronze.app.cartEvents).pipe(
     filter((r) => r.value !== null),
-    dedupe({ by: (r) => r.value.eventId, within: '1h', store: 'sessions-carts-seen' }),
+    dedupe({ by: (r) => r.value.eventId, ...ONCE.cartEvents, store: 'sessions-carts-seen' }),
     mapValues((cart, _eventId, at) => ({ visitor: visitorOf(cart), visit: cartEvent(cart, at) })),
     keyBy((r) => r.value.visitor),
   );

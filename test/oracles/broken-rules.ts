@@ -10,15 +10,39 @@ export interface BrokenRule {
 export const BROKEN_RULES_OF_HOSTS_AND_LOGINS: Readonly<Record<string, BrokenRule>> = {
   'purchases of both ways in count twice': {
     file: 'silver.purchases_enriched',
-    from: '<= hour() THEN',
+    from: '<= 7 * 24 * hour() THEN',
     to: '< 0 THEN',
   },
-  'purchases an hour apart are two': { file: 'silver.purchases_enriched', from: '<= hour() THEN', to: '< hour() THEN' },
+  'purchases seven days apart are two': {
+    file: 'silver.purchases_enriched',
+    from: '<= 7 * 24 * hour() THEN',
+    to: '< 7 * 24 * hour() THEN',
+  },
+  'purchases of one id are one, whenever they are': {
+    file: 'silver.purchases_enriched',
+    from: '<= 7 * 24 * hour() THEN',
+    to: '<= -never() THEN',
+  },
+  'registrations count once within an hour only': {
+    file: 'common',
+    from: "'bronze.app.registrations', 'bronze.app.logins')",
+    to: "'bronze.app.logins')",
+  },
+  'logins count once within an hour only': {
+    file: 'common',
+    from: "'bronze.app.registrations', 'bronze.app.logins')",
+    to: "'bronze.app.registrations')",
+  },
   'nonsense is bought too': { file: 'silver.purchases_enriched', from: ' AND count >= 1 AND cents >= 0', to: '' },
   'purchases do not wait for the app': {
     file: 'silver.purchases_enriched',
     from: "least(watermark_of('bronze.shop.purchases'), watermark_of('bronze.app.purchase_events'))",
     to: "watermark_of('bronze.shop.purchases')",
+  },
+  'averages are cut off': {
+    file: 'gold.sales_perf_24h',
+    from: '(2 * sum("revenue") + count(*)) // (2 * count(*))',
+    to: 'sum("revenue") // count(*)',
   },
   'the percentile lies between two samples': {
     file: 'gold.system_load_5m',

@@ -1,5 +1,9 @@
+import type { BrokenRule } from './broken-rules.ts';
+import { BROKEN_SEGMENTS } from './broken-segments.ts';
+
 /** Rules about customers, their visits and what comes of them, each broken alone in the SQL: the text that is there, and what it becomes. */
-export const BROKEN_VISITS: Record<string, { file: string; from: string; to: string }> = {
+export const BROKEN_VISITS: Readonly<Record<string, BrokenRule>> = {
+  ...BROKEN_SEGMENTS,
   'whatever is said is a language': {
     file: 'silver.customer_profiles',
     from: "regexp_full_match(language, '[a-z]{2}')",

@@ -69,8 +69,10 @@ CREATE MACRO berlin_instant(local) AS epoch_ms(local AT TIME ZONE 'Europe/Berlin
 CREATE MACRO berlin_start(unit, ms) AS berlin_instant(date_trunc(unit, berlin(ms)));
 CREATE MACRO berlin_next(unit, ms) AS berlin_instant(date_trunc(unit, berlin(ms)) + CASE unit WHEN 'day' THEN INTERVAL 1 DAY ELSE INTERVAL 1 MONTH END);
 
--- Deduplication within an hour: of the events of one id in one partition, in the order of the log, one stays when none that stayed lies at most an
--- hour from it. An event more than an hour behind its clock is late, and counts for nothing.
+-- Deduplication within an hour, of registrations and logins within seven days: of the events of one id in one partition, in the order of the log, one stays
+-- when none that stayed lies at most so far from it. An event more than an hour behind its clock is late, and counts for nothing.
+CREATE MACRO seen_within(topic) AS CASE WHEN topic IN ('bronze.app.registrations', 'bronze.app.logins') THEN 7 * 24 * hour() ELSE hour() END;
+
 CREATE TABLE app_event AS
 SELECT *, json_extract_string(value, '$.eventId') AS event_id, ow > ts + hour() AS beyond_horizon
 FROM clocked
@@ -85,7 +87,7 @@ WITH log AS (
 ),
 first AS (
   SELECT topic, partition, unnest(list_reduce(list_transform(events, lambda each: [each]), lambda stayed, next:
-    CASE WHEN len(list_filter(stayed, lambda one: abs(one.ts - next[1].ts) <= hour())) > 0 THEN stayed ELSE list_concat(stayed, next) END)) AS one
+    CASE WHEN len(list_filter(stayed, lambda one: abs(one.ts - next[1].ts) <= seen_within(topic))) > 0 THEN stayed ELSE list_concat(stayed, next) END)) AS one
   FROM log
 )
 SELECT e.* FROM app_event e JOIN first f ON e.topic = f.topic AND e.partition = f.partition AND e."offset" = f.one.at;

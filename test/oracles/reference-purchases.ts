@@ -1,6 +1,6 @@
 /** Purchases from both ways in, each once: the part of the reference that sorts and remembers. */
 import type { Timed } from './reference.ts';
-import { HOUR, MINUTE } from './synthetic.ts';
+import { DAY, MINUTE } from './synthetic.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -40,7 +40,7 @@ export function boughtOnce(rows: readonly Timed[], events: readonly Timed[], unt
   for (const record of inTime.toSorted((a, b) => a.timestamp - b.timestamp)) {
     if (record.timestamp + MINUTE >= until) break;
     const id = record.row['id'];
-    if (record.timestamp - (times.get(id) ?? -Infinity) <= HOUR) continue;
+    if (record.timestamp - (times.get(id) ?? -Infinity) <= 7 * DAY) continue;
     times.set(id, record.timestamp);
     kept.push({ ...record, ow: record.timestamp });
   }

@@ -12,7 +12,7 @@ import { changesOf, segmentsOf } from './reference-segments.ts';
 import { windowed } from './reference-windows.ts';
 import { ageBand, channelOf } from './reference-words.ts';
 import { behaviourOf, funnelOf, sessionsOf, statedBy } from './reference-visits.ts';
-import { HOUR, MINUTE, SECOND } from './synthetic.ts';
+import { DAY, HOUR, MINUTE, SECOND } from './synthetic.ts';
 
 type Fields = Record<string, unknown>;
 /** A record with its origin watermark. */
@@ -109,8 +109,8 @@ function changes(records: readonly Timed[], row: (after: Fields) => Fields): Out
   });
 }
 
-/** Each event once: in the order of the log, the first within an hour of event time. More than an hour behind its clock: late. */
-function once(records: readonly Timed[]): { kept: Timed[]; late: number } {
+/** Each event once: in the order of the log, the first within so much event time. More than an hour behind its clock: late. */
+function once(records: readonly Timed[], within = HOUR): { kept: Timed[]; late: number } {
   const kept: Timed[] = [];
   const known = new Map<string, number[]>();
   let late = 0;
@@ -122,7 +122,7 @@ function once(records: readonly Timed[]): { kept: Timed[]; late: number } {
     const id = `${record.partition} ${String(field(record, 'eventId'))}`;
     const times = known.get(id) ?? [];
     known.set(id, times);
-    if (times.some((time) => time - HOUR <= record.timestamp && record.timestamp <= time + HOUR)) continue;
+    if (times.some((time) => time - within <= record.timestamp && record.timestamp <= time + within)) continue;
     times.push(record.timestamp);
     kept.push(record);
   }
@@ -211,11 +211,8 @@ export function expectedOf(dump: BronzeDump): Expected {
     said: { id: String(field(record, 'eventId')), channel: channelOf(field(record, 'channel')) },
     action: text(field(record, 'action'))?.toLowerCase() ?? 'view',
   }));
-  const sessions = sessionsOf(
-    visits,
-    purchases,
-    Math.min(until('bronze.app.pageviews'), until('bronze.app.cart_events'), salesComplete),
-  );
+  const sessionsUntil = Math.min(until('bronze.app.pageviews'), until('bronze.app.cart_events'), salesComplete);
+  const sessions = sessionsOf(visits, purchases, sessionsUntil);
 
   const onceViewed = once(of('bronze.app.pageviews').filter((record) => field(record, 'itemId') !== null));
   const viewed = onceViewed.kept;
@@ -258,7 +255,6 @@ export function expectedOf(dump: BronzeDump): Expected {
   const converting = topConverting(seenAndSold, Math.min(viewsComplete, salesComplete));
   const daily = dailyPerformance([...seenAndSold, ...eventsOf('cart', cartRows)]);
 
-  const sessionsUntil = Math.min(until('bronze.app.pageviews'), until('bronze.app.cart_events'), salesComplete);
   const profileTable = versions(profiles);
   const segments = segmentsOf(sessions.rows, tick(sessionsUntil - 35 * MINUTE), (id, at) =>
     asOf(profileTable.table, id, at),
@@ -282,7 +278,7 @@ export function expectedOf(dump: BronzeDump): Expected {
     HOUR,
     HOUR,
   );
-  const onceRegistered = once(of('bronze.app.registrations'));
+  const onceRegistered = once(of('bronze.app.registrations'), 7 * DAY);
   const registered = windowed(
     onceRegistered.kept.map((record) => ({
       ts: record.timestamp,
@@ -303,7 +299,10 @@ export function expectedOf(dump: BronzeDump): Expected {
     LOAD_WINDOW,
     LOAD_WINDOW,
   );
-  const onceTried = once(of('bronze.app.logins').filter((record) => field(record, 'userId') !== null));
+  const onceTried = once(
+    of('bronze.app.logins').filter((record) => field(record, 'userId') !== null),
+    7 * DAY,
+  );
   const triedInTime = onceTried.kept.filter((record) => record.ow <= record.timestamp + GRACE);
   const tried = triedInTime.filter((record) => until('bronze.shop.users') > record.timestamp + GRACE);
   const loginsComplete = tick(Math.min(until('bronze.app.logins'), leastHeld(triedInTime, tried)));

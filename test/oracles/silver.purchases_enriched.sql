@@ -23,7 +23,7 @@ SELECT
 FROM clocked
 WHERE topic = 'bronze.app.purchase_events' AND value IS NOT NULL AND count >= 1 AND cents >= 0;
 
--- In the order of event time, which is complete up to the watermark less 60 s, one stays when none that stayed lies at most an hour before it.
+-- In the order of event time, which is complete up to the watermark less 60 s, one stays when none that stayed lies at most seven days before it.
 INSERT INTO watermark
 SELECT 'purchases in order', least(watermark_of('bronze.shop.purchases'), watermark_of('bronze.app.purchase_events')) - minute();
 
@@ -36,7 +36,7 @@ WITH log AS (
 ),
 kept AS (
   SELECT unnest(list_reduce(list_transform(records, lambda each: [each]), lambda stayed, next:
-    CASE WHEN next[1].ts - stayed[-1].ts <= hour() THEN stayed ELSE list_concat(stayed, next) END)) AS one
+    CASE WHEN next[1].ts - stayed[-1].ts <= 7 * 24 * hour() THEN stayed ELSE list_concat(stayed, next) END)) AS one
   FROM log
 )
 SELECT r.* EXCLUDE (is_late), ts AS ow

@@ -35,6 +35,7 @@ const USERS = 8;
 export function logins(g: Rng, { appEvent, again }: AppEvents): Stream {
   let n = 0;
   let last: Record<string, unknown> | undefined;
+  const earliest = new Map<number, Record<string, unknown>>();
   const attempt = (at: number, userId: number | null, succeeded: boolean): Record<string, unknown> => {
     const [latitude, longitude] = g.pick(g.chance(0.5) ? PLACES.slice(0, 2) : PLACES);
     return {
@@ -56,10 +57,16 @@ export function logins(g: Rng, { appEvent, again }: AppEvents): Stream {
   return {
     topic: 'bronze.app.logins',
     records: 60,
-    write: (at) => {
+    write: (at, partition) => {
       if (last !== undefined && g.chance(0.05)) return again(g, last);
+      const oldest = earliest.get(partition);
+      if (oldest !== undefined && g.chance(0.05)) return again(g, oldest, at);
       const userId = g.chance(0.1) ? null : g.int(1, USERS);
-      if (g.chance(0.85)) return event((last = attempt(at, userId, g.chance(0.8))));
+      if (g.chance(0.85)) {
+        last = attempt(at, userId, g.chance(0.8));
+        earliest.set(partition, oldest ?? last);
+        return event(last);
+      }
       // The last attempt at the edges of ten minutes after the first.
       const failures = g.pick([3, 4, 5, 6, 25]);
       const span = g.pick([30 * SECOND, 5 * MINUTE, 10 * MINUTE, 10 * MINUTE + 1]);

@@ -2,7 +2,7 @@
 import type { AppEvents, Rng, Stream } from './synthetic.ts';
 
 const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
+const HORIZON = 7 * 24 * 60 * MINUTE;
 
 /** Users to 14 look around; who is beyond this buys nothing. */
 export const MOST_BUYER = 13;
@@ -18,10 +18,10 @@ export function purchaseEvents(g: Rng, { appEvent, again }: AppEvents, sold: rea
   let last: Record<string, unknown> | undefined;
   const nearest = (at: number): Sold | undefined =>
     sold.toSorted((a, b) => Math.abs(a.at - at) - Math.abs(b.at - at))[g.int(0, 2)];
-  /** Of a purchase that is just an hour old, or a little more: the one counts once, the other twice. */
+  /** Of a purchase that is just seven days old, or a little more: the one counts once, the other twice. */
   const atTheEdge = (at: number): { at: number; of: Sold } | undefined => {
-    const of = sold.find((each) => at <= each.at + HOUR && each.at + HOUR <= at + 20 * MINUTE);
-    return of && { at: of.at + HOUR + g.pick([0, 1]), of };
+    const of = sold.find((each) => at <= each.at + HORIZON && each.at + HORIZON <= at + 20 * MINUTE);
+    return of && { at: of.at + HORIZON + g.pick([0, 1]), of };
   };
   const event = (at: number, row: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> => {
     const isNonsense = g.chance(0.05);

@@ -63,7 +63,7 @@ class Log {
 
   /** One topic: three partitions, the third nearly idle now and then. `last`: what is said of all at their end. */
   write(stream: Stream, until: number, silent: boolean): void {
-    const last = until - this.#g.pick([0, 0, 1, 999, 10 * SECOND, MINUTE]);
+    const last = until - this.#g.pick([0, 0, 1, 500, 999, 999, 10 * SECOND, MINUTE]);
     const early = this.#g.chance(0.2); // pins behind the frozen end: they must not count
     for (let partition = 0; partition < PARTITIONS; partition++) {
       const count = partition === 2 && this.#g.chance(0.3) ? this.#g.int(0, 3) : stream.records;
@@ -293,8 +293,10 @@ function purchases(g: Rng, bought: Sold[]): Stream {
     snapshot: () =>
       Array.from({ length: g.int(0, 12) }, () => {
         // Many by a few, over months and both changes of segments: some go, and come back.
-        const at = START - (g.chance(0.3) ? g.int(1, 50) * HOUR : g.int(1, 130 * 24) * HOUR);
+        const hours = g.chance(0.3) ? g.int(1, 50) : g.chance(0.5) ? g.int(4 * 24, 7 * 24) : g.int(1, 130 * 24);
+        const at = START - hours * HOUR;
         const after = g.chance(0.6) ? { ...row(at), user_id: g.int(1, 3) } : row(at);
+        bought.push({ at, row: after });
         return { key: { id: after.id }, at, value: envelope(g, 'r', at, null, after) };
       }),
     write: (at) => {
@@ -318,8 +320,12 @@ function appEvent(g: Rng, at: number, n: number): Record<string, unknown> {
   };
 }
 
-/** An event that was sent twice; now and then under another time, at the edge of the horizon of deduplication. */
-function again(g: Rng, event: Record<string, unknown>): { key: unknown; value: unknown; at: number } {
+/**
+ * An event that was sent twice: at `at`, by which somebody has tried again hours or days later; else at once, now and then under another time, at the edge of
+ * an hour.
+ */
+function again(g: Rng, event: Record<string, unknown>, at?: number): { key: unknown; value: unknown; at: number } {
+  if (at !== undefined) return { key: event['eventId'], value: { ...event, receivedAt: at }, at };
   const back = g.chance(0.4) ? g.pick([30 * MINUTE, HOUR, HOUR + 1, 100 * MINUTE]) : 0;
   return { key: event['eventId'], value: event, at: (event['occurredAt'] as number) - back };
 }
@@ -367,10 +373,13 @@ function cartEvents(g: Rng): Stream {
 function registrations(g: Rng): Stream {
   let n = 0;
   const last = new Map<number, Record<string, unknown>>();
+  const first = new Map<number, Record<string, unknown>>();
   return {
     topic: 'bronze.app.registrations',
     records: 50,
     write: (at, partition) => {
+      const oldest = first.get(partition);
+      if (oldest !== undefined && g.chance(0.05)) return again(g, oldest, at);
       const before = last.get(partition);
       if (before !== undefined && g.chance(0.08)) return again(g, before);
       const event: Record<string, unknown> = {
@@ -380,6 +389,7 @@ function registrations(g: Rng): Stream {
         channel: null,
       };
       last.set(partition, event);
+      first.set(partition, oldest ?? event);
       return { key: event['eventId'], value: event };
     },
   };

@@ -81,6 +81,29 @@ describe('dedupe', () => {
     ]);
   });
 
+  test('with a grace of its own it takes what is so old, and holds what was seen for both', async () => {
+    const graced = stage('graced', (s) => {
+      s.stream(clicks)
+        .pipe(dedupe({ by: byId, within: '1m', grace: '5s', store: 'seen' }))
+        .to(out);
+    });
+    const driver = await driverOf(graced);
+    await click(driver, 'a', 100);
+    driver.completeUpTo(clicks, 165 * SECOND + 10 * SECOND);
+    await driver.run();
+    assert.equal(driver.store('seen', 0).size, 1); // M = 165 s = t + within + grace
+    await click(driver, 'a', 160, 'again');
+    await click(driver, 'b', 159, 'late');
+    driver.completeUpTo(clicks, 165 * SECOND + 10 * SECOND + 1);
+    await driver.run();
+    assert.equal(driver.store('seen', 0).size, 0);
+    assert.equal((await driver.output(out)).length, 1);
+    assert.deepEqual(
+      driver.late('graced').map(({ reason, latenessMs }) => [reason, latenessMs]),
+      [['record after its horizon', SECOND]],
+    );
+  });
+
   test('forgets behind the watermark, and refuses what it may have forgotten', async () => {
     const driver = await driverOf(once);
     await click(driver, 'a', 100);
@@ -154,6 +177,7 @@ describe('dedupe', () => {
 const PARTITIONS = 3;
 const WITHIN = 12;
 const GRACE = 4;
+const HORIZON = 5;
 const SEEDS = 60;
 const FIRST = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 1e9));
 interface Sent extends Click {
@@ -165,7 +189,7 @@ const inTime = derived<Sent>('in-time', PARTITIONS);
 const stages = [
   stage('in-log', (s) => {
     s.stream(sent)
-      .pipe(dedupe({ by: (r) => r.value.id, within: `${WITHIN}ms`, store: 'seen' }))
+      .pipe(dedupe({ by: (r) => r.value.id, within: `${WITHIN}ms`, grace: `${HORIZON}ms`, store: 'seen' }))
       .to(inLog);
   }),
   stage('in-time', (s) => {
@@ -173,7 +197,7 @@ const stages = [
       .pipe(
         keyBy((r) => r.value.user),
         sorted({ store: 'waiting', grace: `${GRACE}ms` }),
-        dedupe({ by: (r) => r.value.id, within: `${WITHIN}ms`, store: 'seen-by-user' }),
+        dedupe({ by: (r) => r.value.id, within: `${WITHIN}ms`, grace: '0s', store: 'seen-by-user' }),
       )
       .to(inTime);
   }),
@@ -197,7 +221,7 @@ function expected(log: readonly Logged<Sent>[], pins: readonly Pin[]) {
   const clocks = Array.from({ length: PARTITIONS }, (_, p) => clocked(sent.name, p, log, pins));
   const all = clocks.flatMap((clock) => clock.records);
   const M = Math.min(...clocks.map((clock) => clock.end));
-  const inHorizon = all.filter((r) => r.ow <= r.timestamp + WITHIN);
+  const inHorizon = all.filter((r) => r.ow <= r.timestamp + HORIZON);
   const accepted = all.filter((r) => r.ow <= r.timestamp + GRACE);
   const released = accepted.filter((r) => M > r.timestamp + GRACE).toSorted(byTime);
   const text = (list: readonly Timed[], ow: (r: Timed) => number): string[] =>
