@@ -70,7 +70,6 @@ const parse = (args: string[]) =>
       operators: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       records: { type: 'string' },
-      restore: { type: 'boolean', default: false },
       /** The process that is measured. */
       engine: { type: 'boolean', default: false },
     },
