@@ -82,6 +82,7 @@ export class LiveShop {
   readonly fatal: Error[] = [];
   readonly #dump: BronzeDump;
   readonly #random: Random;
+  readonly #stateFolder: string | undefined;
   readonly #fed = new Map<string, { records: number; pins: number }>();
   readonly #processes = new Set<Process>();
   readonly #keySerdes = new Map<string, Serde<unknown>>();
@@ -89,9 +90,11 @@ export class LiveShop {
   #admin: KafkaAdmin | undefined;
   #producer: KafkaProducer | undefined;
 
-  constructor(dump: BronzeDump, random: Random) {
+  /** `stateFolder`: its processes keep state there too. */
+  constructor(dump: BronzeDump, random: Random, stateFolder?: string) {
     this.#dump = dump;
     this.#random = random;
+    this.#stateFolder = stateFolder;
   }
 
   async open(): Promise<void> {
@@ -127,6 +130,7 @@ export class LiveShop {
       serdes: this.serdes,
       logger,
       options: FAST,
+      ...(this.#stateFolder === undefined ? {} : { state: { directory: this.#stateFolder } }),
       onFatal: (error) => this.fatal.push(error),
     });
     const process: Process = {

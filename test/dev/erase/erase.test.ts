@@ -1,6 +1,9 @@
 /** A user of the shop is erased over a broker in memory, while the application runs: he is gone, all others are what they were, and he may come back. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
 import { schemas } from '#schemas';
 import { BatchBuilder, type KafkaClient, SluiceError } from '#topology';
 import { random } from '#topology/testing';
@@ -79,8 +82,12 @@ async function erase(shop: LiveShop, userId: string, client?: KafkaClient): Prom
 }
 
 /** A shop that has processed a share of a dump, and the user with the most rows in gold. */
-async function busyShop(seed: number, share: number): Promise<{ shop: LiveShop; userId: number }> {
-  const shop = new LiveShop(complete(makeDump(seed)), random(seed));
+async function busyShop(
+  seed: number,
+  share: number,
+  stateFolder?: string,
+): Promise<{ shop: LiveShop; userId: number }> {
+  const shop = new LiveShop(complete(makeDump(seed)), random(seed), stateFolder);
   await shop.open();
   await shop.start();
   await shop.feed(share);
@@ -134,8 +141,8 @@ describe('erase user', () => {
     assert.match(text, /gold\.customer_behaviour +keys +1 +erased/);
   });
 
-  test('what comes later counts from nothing for the user, and as ever for all others and in all sums', async (t) => {
-    const { shop, userId } = await busyShop(FIRST, 0.6);
+  const comesBack = async (t: TestContext, stateFolder?: string): Promise<void> => {
+    const { shop, userId } = await busyShop(FIRST, 0.6, stateFolder);
     t.after(() => shop.close());
     await erase(shop, String(userId));
     assert.deepEqual(await rowsOf(shop, 'gold.customer_behaviour', userId), []);
@@ -157,6 +164,23 @@ describe('erase user', () => {
     const now = (await rowsOf(shop, behaviour, userId)).map((row) => Number(row['orders']));
     const ever = Number((await tableOf(shop, `${behaviour}.all`, behaviour)).get(String(userId))?.['orders']);
     assert.ok(now.length <= 1 && (now[0] ?? 0) < ever, `${now.join()} of ${ever} orders`);
+  };
+
+  test('what comes later counts from nothing for the user, and as ever for all others and in all sums', async (t) => {
+    await comesBack(t);
+  });
+
+  test('the same with state on disk', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-erase-'));
+    try {
+      await comesBack(t, folder);
+      assert.ok(
+        (await readdir(folder, { recursive: true })).some((name) => name.endsWith('.sqlite')),
+        'nothing is on disk',
+      );
+    } finally {
+      t.after(() => rm(folder, { recursive: true, force: true }));
+    }
   });
 
   test('twice is the same as once; nobody is a mistake', async (t) => {
