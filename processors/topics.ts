@@ -56,6 +56,7 @@ export const topics = {
       cartEvents: appEvents('bronze.app.cart_events', schemas['bronze.app.cart_events']),
       logins: appEvents('bronze.app.logins', schemas['bronze.app.logins']),
       purchaseEvents: appEvents('bronze.app.purchase_events', schemas['bronze.app.purchase_events']),
+      sessionRecordings: appEvents('bronze.app.session_recordings', schemas['bronze.app.session_recordings']),
       registrations: appEvents('bronze.app.registrations', schemas['bronze.app.registrations']),
     },
     ops: {

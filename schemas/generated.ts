@@ -94,6 +94,30 @@ export interface BronzeAppRegistrations {
   readonly channel: string | null;
 }
 
+/** A piece of the recording of a visit is there: how long it is, what happened in it and where it lies; the recording itself goes past Kafka. */
+export interface BronzeAppSessionRecordings {
+  readonly eventId: string;
+  readonly userId: number | null;
+  readonly anonymousId: string;
+  /** of the visit that is recorded */
+  readonly sessionId: string;
+  /** event time: when the piece began at the sender; ms since the epoch */
+  readonly occurredAt: number;
+  /** when the collector received it; ms since the epoch */
+  readonly receivedAt: number;
+  /** number of the piece in its visit, from 0 */
+  readonly part: number;
+  /** length of the piece, ms */
+  readonly durationMs: number;
+  readonly clicks: number;
+  /** how many; not which */
+  readonly keyPresses: number;
+  /** size of the piece where it lies */
+  readonly bytes: number;
+  /** where the piece lies, as a path in the store of recordings */
+  readonly location: string;
+}
+
 /** How busy a host is at an instant. */
 export interface BronzeOpsSystemLoad {
   readonly eventId: string;
@@ -725,6 +749,7 @@ export interface SchemaTypes {
   readonly 'bronze.app.pageviews': BronzeAppPageviews;
   readonly 'bronze.app.purchase_events': BronzeAppPurchaseEvents;
   readonly 'bronze.app.registrations': BronzeAppRegistrations;
+  readonly 'bronze.app.session_recordings': BronzeAppSessionRecordings;
   readonly 'bronze.ops.system_load': BronzeOpsSystemLoad;
   readonly 'bronze.shop.customer_profiles': BronzeShopCustomerProfiles;
   readonly 'bronze.shop.customer_profiles-key': BronzeShopCustomerProfilesKey;
@@ -764,6 +789,7 @@ export const definitions: Readonly<Record<keyof SchemaTypes, object>> = {
   'bronze.app.pageviews': {"type":"record","name":"Pageviews","namespace":"bronze.app","doc":"A page was viewed.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"url","type":"string"},{"name":"itemId","type":["null","long"],"doc":"the item shown, null on other pages","default":null},{"name":"channel","type":["null","string"],"doc":"marketing channel as the sender wrote it","default":null},{"name":"referrer","type":["null","string"],"default":null}]},
   'bronze.app.purchase_events': {"type":"record","name":"PurchaseEvents","namespace":"bronze.app","doc":"Something was bought, as the app says; the shop's database may say it too, under the same purchase id.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":"long"},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"purchaseId","type":"long","doc":"as in bronze.shop.purchases"},{"name":"itemId","type":"long"},{"name":"quantity","type":"int","doc":"at least 1"},{"name":"unitPriceCents","type":"long","doc":"at least 0"}]},
   'bronze.app.registrations': {"type":"record","name":"Registrations","namespace":"bronze.app","doc":"A person registered.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":["null","string"],"default":null},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it happened at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"email","type":["null","string"],"default":null},{"name":"country","type":["null","string"],"doc":"as the sender wrote it","default":null},{"name":"channel","type":["null","string"],"default":null}]},
+  'bronze.app.session_recordings': {"type":"record","name":"SessionRecordings","namespace":"bronze.app","doc":"A piece of the recording of a visit is there: how long it is, what happened in it and where it lies; the recording itself goes past Kafka.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"userId","type":["null","long"],"default":null},{"name":"anonymousId","type":"string"},{"name":"sessionId","type":"string","doc":"of the visit that is recorded"},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when the piece began at the sender"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"part","type":"int","doc":"number of the piece in its visit, from 0"},{"name":"durationMs","type":"int","doc":"length of the piece, ms"},{"name":"clicks","type":"int"},{"name":"keyPresses","type":"int","doc":"how many; not which"},{"name":"bytes","type":"int","doc":"size of the piece where it lies"},{"name":"location","type":"string","doc":"where the piece lies, as a path in the store of recordings"}]},
   'bronze.ops.system_load': {"type":"record","name":"SystemLoad","namespace":"bronze.ops","doc":"How busy a host is at an instant.","fields":[{"name":"eventId","type":{"type":"string","logicalType":"uuid"}},{"name":"occurredAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"event time: when it was measured"},{"name":"receivedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"when the collector received it"},{"name":"host","type":"string","doc":"as the host calls itself"},{"name":"cpuPermille","type":"int","doc":"of all its processors' time, 0 to 1000"},{"name":"memoryPermille","type":"int","doc":"of all its memory, 0 to 1000"}]},
   'bronze.shop.customer_profiles': {"type":"record","name":"Envelope","namespace":"bronze.shop.customer_profiles","doc":"Debezium's change envelope of table shop.customer_profiles: the fields that Sluice reads.","fields":[{"name":"before","type":["null",{"type":"record","name":"Value","fields":[{"name":"user_id","type":"long"},{"name":"age_band","type":["null","string"],"default":null},{"name":"marketing_consent","type":"int","doc":"TINYINT(1): 0 or 1"},{"name":"preferences","type":["null","string"],"doc":"JSON","default":null},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"updated_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}],"default":null},{"name":"after","type":["null","Value"],"default":null},{"name":"source","type":{"type":"record","name":"Source","fields":[{"name":"ts_ms","type":"long","doc":"time of the change in the database, ms"},{"name":"snapshot","type":["null","string"],"doc":"'first', 'true', 'last' for rows of a snapshot; null or 'false' otherwise","default":null},{"name":"db","type":"string"},{"name":"table","type":["null","string"],"default":null},{"name":"gtid","type":["null","string"],"default":null},{"name":"file","type":"string"},{"name":"pos","type":"long"},{"name":"row","type":"int"}]}},{"name":"op","type":"string","doc":"c create, u update, d delete, r snapshot"},{"name":"ts_ms","type":["null","long"],"doc":"when the connector handled the change, ms","default":null}]},
   'bronze.shop.customer_profiles-key': {"type":"record","name":"Key","namespace":"bronze.shop.customer_profiles","fields":[{"name":"user_id","type":"long"}]},

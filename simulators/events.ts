@@ -1,10 +1,11 @@
-/** App events: visitors view pages, fill carts, register and log in; hosts say how busy they are. A stated share is out of order, late, invalid or sent twice. */
+/** App events: visitors view pages, fill carts, register, log in and are recorded; hosts say how busy they are. A stated share is out of order, late, invalid or sent twice. */
 import type {
   BronzeAppCartEvents,
   BronzeAppLogins,
   BronzeAppPageviews,
   BronzeAppPurchaseEvents,
   BronzeAppRegistrations,
+  BronzeAppSessionRecordings,
   BronzeOpsSystemLoad,
 } from '#schemas';
 import { COUNTRIES, ENTRIES, type Entry, MAIL_HOSTS, OTHER_PAGES } from './catalog.ts';
@@ -41,6 +42,7 @@ export const TOPICS = {
   registration: 'bronze.app.registrations',
   login: 'bronze.app.logins',
   purchase: 'bronze.app.purchase_events',
+  recording: 'bronze.app.session_recordings',
   system_load: 'bronze.ops.system_load',
 } as const;
 
@@ -51,6 +53,7 @@ type Properties =
   | Sent<BronzeAppRegistrations>
   | Sent<BronzeAppLogins>
   | Sent<BronzeAppPurchaseEvents>
+  | Sent<BronzeAppSessionRecordings>
   | Sent<BronzeOpsSystemLoad>;
 
 interface Visitor {
@@ -60,6 +63,8 @@ interface Visitor {
   readonly entry: Entry;
   pages: number;
   entered: boolean;
+  /** Pieces of its recording that have been sent. */
+  parts: number;
 }
 
 /** Shares of all events. */
@@ -80,11 +85,20 @@ const MAX_SILENCE_MS = 20 * 60_000;
 /** Of what the app says was bought: no database has heard of it. */
 const ONLY_APP = 0.2;
 /** Shares of the kinds; the rest are pageviews. */
-const KINDS = { registration: 0.05, cart: 0.1, login: 0.023, system_load: 0.03, purchase: 0.02 } as const;
+const KINDS = {
+  registration: 0.05,
+  cart: 0.1,
+  login: 0.023,
+  system_load: 0.03,
+  purchase: 0.02,
+  recording: 0.02,
+} as const;
 /** Of the turns while somebody is in the middle of several attempts to log in: these are beyond the share. */
 const NEXT_ATTEMPT = 0.5;
 const ADDED = 0.75;
 const MAX_QUANTITY = 3;
+/** Of a piece of a recording. */
+const MAX_RECORDED = { ms: 60_000, clicks: 40, keyPresses: 120, bytes: 400_000 } as const;
 const INVALID: readonly [InvalidReason, ...InvalidReason[]] = ['wrong-type', 'missing-field', 'unknown-event', 'too-far-ahead']; // prettier-ignore
 
 export class EventSource {
@@ -173,6 +187,8 @@ export class EventSource {
         return this.#registration(eventId, occurredAt);
       case 'purchase':
         return this.#purchase(eventId, occurredAt);
+      case 'recording':
+        return recordingOf(this.#random, this.#visitor(), { eventId, occurredAt });
       case 'system_load':
         return { eventId, occurredAt, ...this.#hosts.next() };
       default:
@@ -271,15 +287,38 @@ export class EventSource {
       entry: random.pick(ENTRIES),
       pages: random.int(1, 12),
       entered: false,
+      parts: 0,
     };
     this.#visitors[place] = visitor;
     return visitor;
   }
 }
 
+/** The next piece of a visit; one that has no session is recorded under the visitor's id. */
+function recordingOf(
+  random: Random,
+  visitor: Visitor,
+  about: { readonly eventId: string; readonly occurredAt: number },
+): Sent<BronzeAppSessionRecordings> {
+  const sessionId = visitor.sessionId ?? visitor.anonymousId;
+  const part = visitor.parts++;
+  return {
+    ...about,
+    userId: visitor.user?.id ?? null,
+    anonymousId: visitor.anonymousId,
+    sessionId,
+    part,
+    durationMs: random.int(1_000, MAX_RECORDED.ms),
+    clicks: random.int(0, MAX_RECORDED.clicks),
+    keyPresses: random.int(0, MAX_RECORDED.keyPresses),
+    bytes: random.int(2_000, MAX_RECORDED.bytes),
+    location: `recordings/${sessionId}/${part}.json.gz`,
+  };
+}
+
 function kindOf(draw: number): keyof typeof TOPICS {
   let bound = 0;
-  for (const kind of ['registration', 'cart', 'login', 'system_load', 'purchase'] as const)
+  for (const kind of ['registration', 'cart', 'login', 'system_load', 'purchase', 'recording'] as const)
     if (draw < (bound += KINDS[kind])) return kind;
   return 'pageview';
 }

@@ -80,6 +80,7 @@ function collectorOf(kafka: Kafka, logger: Logger, onFatal: (error: Error) => vo
       registration: app.registrations,
       login: app.logins,
       purchase: app.purchaseEvents,
+      recording: app.sessionRecordings,
       system_load: ops.systemLoad,
     },
     unknownEventsTopic: UNKNOWN_EVENTS,

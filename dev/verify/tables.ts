@@ -81,6 +81,7 @@ export const BRONZE_TOPICS = [
 
 /** The topics that the collector writes, read by an oracle or not. */
 export const APP_TOPICS = [
+  'bronze.app.session_recordings',
   'bronze.app.pageviews',
   'bronze.app.cart_events',
   'bronze.app.registrations',

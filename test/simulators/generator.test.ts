@@ -1,6 +1,9 @@
 /** The sequence by seed: the same for the same, with the stated shares, and within the bounds that the clocks promise. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Topic } from '#topology';
+import { testSerdes } from '../../connectors/avro/testing.ts';
+import { topics } from '../../processors/topics.ts';
 import type { SimChange, SimTransaction } from '../../simulators/changes.ts';
 import { MAX_BACK_MS as CHANGE_BACK_MS } from '../../simulators/changes.ts';
 import { LATE_BACK_MS, MAX_BACK_MS, SHARES, type SimEvent, TOPICS } from '../../simulators/events.ts';
@@ -77,7 +80,8 @@ describe('the sequence', () => {
       login: 0.03,
       system_load: 0.03,
       purchase: 0.02,
-      pageview: 0.77,
+      recording: 0.02,
+      pageview: 0.75,
     })) {
       const n = counts.get(kind)?.length ?? 0;
       assert.ok(Math.abs(n - share * events.length) < share * events.length * 0.2, `${n} of ${kind}`);
@@ -147,6 +151,38 @@ describe('what is sent', () => {
       const somebody = properties['host'] ?? properties['anonymousId'];
       assert.equal(typeof somebody, flag === 'invalid:wrong-type' ? 'number' : 'string');
       assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    }
+  });
+
+  it('is what the schema of its topic takes', async () => {
+    const serdes = testSerdes();
+    const all = [...Object.values(topics.bronze.app), ...Object.values(topics.bronze.ops)] as Topic<string, object>[];
+    for (const [kind, name] of Object.entries(TOPICS)) {
+      const topic = all.find((each) => each.name === name);
+      assert.ok(topic, name);
+      const serde = await serdes.open<object>(`${name}-value`, topic.value, { write: true });
+      const sent = events.filter((event) => event.kind === kind && event.flag === 'valid').slice(0, 500);
+      assert.equal(sent.length, 500, kind);
+      for (const { body, at } of sent) {
+        const { properties } = JSON.parse(body) as { properties: object };
+        const value = { ...properties, receivedAt: at };
+        assert.deepEqual({ ...serde.deserialize(serde.serialize(value)) }, value);
+      }
+    }
+  });
+
+  it('numbers the pieces of a recording', () => {
+    const pieces = events
+      .filter(({ kind, flag }) => kind === 'recording' && flag !== 'duplicate' && !flag.startsWith('invalid:'))
+      .map(({ body }) => (JSON.parse(body) as { properties: { sessionId: string; part: number } }).properties);
+    const visits = Map.groupBy(pieces, ({ sessionId }) => sessionId);
+    assert.ok([...visits.values()].some((parts) => parts.length > 1));
+    for (const parts of visits.values()) {
+      const numbers = parts.map(({ part }) => part);
+      assert.deepEqual(
+        numbers,
+        [...new Set(numbers)].toSorted((a, b) => a - b),
+      );
     }
   });
 
