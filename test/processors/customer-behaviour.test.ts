@@ -55,7 +55,7 @@ describe('gold.customer_behaviour', () => {
     await shop.buy(NOON - HOUR);
     await shop.settle();
     await shop.snapshotOfPurchase(NOON - 48 * HOUR, 13);
-    await shop.snapshotOfPurchase(NOON - 72 * HOUR, 13);
+    await shop.snapshotOfPurchase(NOON - 72 * HOUR, 14);
     await shop.settle(NOON + 24 * HOUR);
     const [row] = await shop.rows('gold.customer_behaviour');
     assert.deepEqual([row?.['orders'], row?.['lastOrderAt'], row?.['lastSeenAt']], [3, NOON - HOUR, NOON - HOUR]);
