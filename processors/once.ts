@@ -1,4 +1,4 @@
-/** How far apart in event time two records of one id may be and still count once; `grace`: how late a record may come. What it costs: docs/decisions/0008. */
+/** How far apart in event time two records of one id may be and still count once; `grace`: how late a record may come. What it costs: docs/decisions/0009. */
 import type { Duration } from '#topology';
 
 interface Horizon {

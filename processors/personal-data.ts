@@ -30,6 +30,8 @@ export const personalTopics: readonly PersonalTopic[] = [
   personal(topics.gold.monthlyPurchaseSummary, 'userId'),
   personal(topics.gold.customerBehaviour, 'userId'),
   personal(topics.gold.loginAnomalies, 'userId'),
+  personal(topics.gold.userEngagementSegments, 'userId'),
+  personal(topics.gold.segmentChanges, 'userId'),
 ];
 
 /** A store with entries of one user each that would bring an erased row back. */
@@ -45,6 +47,7 @@ const isWhole = (key: string, userId: string): boolean => key === userId;
 export const personalStores: readonly PersonalStore[] = [
   { name: 'customer-behaviour', isOf: isWhole },
   { name: 'login-histories', isOf: isWhole },
+  { name: 'segments-engagements', isOf: isWhole },
   { name: 'monthly-purchases', isOf: (key, userId) => key.startsWith(`${userId}|`) },
 ];
 
@@ -56,6 +59,9 @@ export const storesLeft: Readonly<Record<string, string>> = {
   sessions: 'the end of the session',
   'purchases-users': 'nothing: versions of silver.users, which keeps them too',
   'logins-users': 'nothing: versions of silver.users, which keeps them too',
+  'segments-profiles': 'nothing: versions of silver.customer_profiles, which keeps them too',
+  'segments-awaiting-profiles': 'event time, in minutes',
+  'segments-sessions-in-order': 'event time, in minutes',
   'purchases-in-order': 'event time, in minutes',
   'purchases-awaiting-items': 'event time, in minutes',
   'purchases-awaiting-users': 'event time, in minutes',
@@ -85,6 +91,7 @@ export const storesOfNobody: readonly string[] = [
   'registrations-hourly',
   'registrations-seen',
   'sales-24h',
+  'segments-clock',
   'sessions-carts-seen',
   'sessions-pageviews-seen',
   'system-load-5m',

@@ -10,7 +10,7 @@ const SHARDS = 32;
 
 /**
  * When each identity was seen, ms; forgets by event time. Identities are kept as 128 bits of their hash, in typed arrays: some 50 bytes each, whatever their
- * length (docs/decisions/0008). Changelog: key = those bits; value = JSON list of times, the earliest first.
+ * length (docs/decisions/0009). Changelog: key = those bits; value = JSON list of times, the earliest first.
  */
 export class MemorySeenStore implements StateStore {
   readonly name: string;

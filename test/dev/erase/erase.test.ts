@@ -22,7 +22,12 @@ import { LiveShop } from '../../processors/live-shop.ts';
 import { complete, topicOf } from '../../processors/shop-dump.ts';
 
 const FIRST = Number(process.env['SLUICE_SEED'] ?? 1 + Math.floor(Math.random() * 1e6));
-const GOLD = personalTopics.filter(({ name }) => name.startsWith('gold.'));
+const PERSONAL = personalTopics.filter(({ name }) => name.startsWith('gold.'));
+/** Where Kafka compacts, a tombstone erases. */
+const COMPACTED = new Set(
+  Object.values(topics.gold).flatMap(({ name, cleanup }) => (cleanup === 'compact' ? [name] : [])),
+);
+const GOLD = PERSONAL.filter(({ name }) => COMPACTED.has(name));
 const plain = paintFor({ isTTY: false }, {});
 
 type Row = Readonly<Record<string, unknown>>;
@@ -153,7 +158,8 @@ describe('erase user', () => {
     assert.equal(await run.done, true);
     for (const topic of shop.topology.writers.keys()) {
       if (!/^(silver|gold)\./.test(topic)) continue;
-      const isErased = GOLD.some(({ name }) => name === topic);
+      // Who comes back is new to the segments, too: their first change is another one.
+      const isErased = PERSONAL.some(({ name }) => name === topic);
       const others = (rows: Map<string, Row>): Map<string, Row> =>
         new Map([...rows].filter(([, row]) => !isErased || row['userId'] !== userId));
       const [found, wanted] = [await tableOf(shop, topic), await tableOf(shop, `${topic}.all`, topic)];
@@ -244,7 +250,7 @@ describe('erase user', () => {
     assert.ok(texts.length > 2);
     for (const text of texts) {
       assert.ok(text.startsWith(`shop|${hashOfUser('shop', String(userId), '')} `));
-      assert.doesNotMatch(text, /user|@|name|email/);
+      assert.doesNotMatch(text, /user_?id|@|full|name|email/i);
     }
     assert.notEqual(hashOfUser('shop', '7', 'secret'), hashOfUser('shop', '7', ''));
   });
