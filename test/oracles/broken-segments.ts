@@ -4,7 +4,7 @@ import type { BrokenRule } from './broken-rules.ts';
 const file = 'gold.user_engagement_segments';
 
 export const BROKEN_SEGMENTS: Readonly<Record<string, BrokenRule>> = {
-  'a day is judged before its sessions are there': { file, from: '>= window_end;', to: '>= window_end - 2 * hour();' },
+  'a day is judged while it lasts': { file, from: '>= window_end;', to: '>= window_end - 24 * hour();' },
   'a session belongs to the day on which it began': { file, from: 'berlin("endedAt")', to: 'berlin("startedAt")' },
   'days are those of UTC': { file, from: 'berlin("endedAt")', to: 'epoch_ms("endedAt")' },
   'days have 24 hours': {
