@@ -13,6 +13,7 @@ import { answer, sluice } from '../bin/cli.ts';
 import { parseExposition } from '../connectors/prometheus/parse.ts';
 import { ask, becomes, needs, openPage, startBrowser, texts } from '../dashboard/browser.ts';
 import { undocumented } from '../docs/fields.ts';
+import { eraseSuite } from './erase-suite.ts';
 import { Installation } from './installation.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
 import { Wire } from './wire.ts';
@@ -220,6 +221,16 @@ describe('looking into a real run', { timeout: 14 * 60_000 }, () => {
       }
       assert.deepEqual([sinks.length > 0, sinks.filter(({ behind }) => behind > 0)], [true, []]);
     });
+  });
+
+  describe('erasing users', () => {
+    before(() => simulate());
+    const restart = async (name: string): Promise<void> => {
+      const again = shop.role(name);
+      roles = [...roles.filter((each) => each.name !== name), again];
+      await again.ready();
+    };
+    eraseSuite(() => ({ shop, role, restart }));
   });
 
   describe('a database that is away', () => {

@@ -1,19 +1,21 @@
-/** `sluice erase` on a real run, while the stages and the sinks work: a user is gone, the others are as they were, and verify knows of it. */
+/**
+ * `sluice erase` on a real run, while the stages and the sinks work: a user is gone, the others are as they were, and verify knows of it. inspect.e2e.test.ts
+ * has the run.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { Client } from 'pg';
 import { erasableTopics } from '../../bin/commands/erase.ts';
 import { answer, lines, type Ran, sluice } from '../bin/cli.ts';
-import { Installation } from './installation.ts';
-import { type RoleProcess, runRole, until } from './roles.ts';
+import type { Installation } from './installation.ts';
+import { type RoleProcess, runRole } from './roles.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const CHILD = join(ROOT, 'test', 'dev', 'erase', 'erase-child.ts');
-const SIMULATION = ['--seconds', '10', '--seed', '23'];
 
 interface Erasure {
   readonly erased: boolean;
@@ -36,24 +38,23 @@ interface Listed {
 const tables = erasableTopics().flatMap(({ table }) => (table === undefined ? [] : [`${table.schema}.${table.name}`]));
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
-describe('erasing users of a real run', { timeout: 8 * 60_000 }, () => {
+/** A run through which records have gone, every row right. */
+export interface FedRun {
+  readonly shop: Installation;
+  role(name: string): RoleProcess;
+  /** A role that has ended, anew. */
+  restart(name: string): Promise<void>;
+}
+
+/** The suite; `of` is asked when it begins. */
+export function eraseSuite(of: () => FedRun): void {
   let shop: Installation;
   let postgres: Client;
-  let sinks: RoleProcess;
   let user: string;
   let other: string;
 
   before(async () => {
-    shop = await Installation.start();
-    const prepared = await runRole('simulate', ['--prepare', ...SIMULATION], shop.env);
-    assert.equal(prepared.code, 0, prepared.output);
-    const roles = ['sources', 'run', 'sinks'].map((name) => shop.role(name));
-    sinks = roles[2] ?? assert.fail();
-    await Promise.all(roles.map((each) => each.ready()));
-    const simulate = shop.role('simulate', SIMULATION);
-    await until('the simulator', 120_000, () => simulate.done);
-    const verified = await verify();
-    assert.equal(verified.code, 0, verified.output);
+    ({ shop } = of());
     postgres = new Client({ connectionString: shop.env['SLUICE_POSTGRES'] });
     await postgres.connect();
     const { rows } = await postgres.query<{ id: string }>(
@@ -63,10 +64,7 @@ describe('erasing users of a real run', { timeout: 8 * 60_000 }, () => {
     [user = '', other = ''] = rows.map(({ id }) => id);
     assert.ok(user !== '' && other !== '', 'no two users have bought something');
   });
-  after(async () => {
-    await postgres?.end();
-    await shop.close();
-  });
+  after(() => postgres?.end());
 
   const verify = (env: Readonly<Record<string, string>> = shop.env): ReturnType<typeof runRole> =>
     runRole('verify', ['--min-rows', '1', '--timeout', '100'], env);
@@ -174,13 +172,13 @@ describe('erasing users of a real run', { timeout: 8 * 60_000 }, () => {
   });
 
   test('without the sink nothing is claimed; with it the erasure comes to its end', async () => {
-    await sinks.stop();
+    await of().role('sinks').stop();
     const had = await warehouse(other);
-    const alone = await erase(other, '--yes', '--json', '--timeout', '20');
+    const alone = await erase(other, '--yes', '--json', '--timeout', '5');
     assert.equal(alone.code, 1, alone.err);
     assert.match(alone.err, /may write rows again.*\[SLC_ERASE_SINK_BEHIND\]/s);
     assert.equal((JSON.parse(alone.out) as Erasure).complete, false);
-    await shop.role('sinks').ready();
+    await of().restart('sinks');
     const done = answer<Erasure>(await erase(other, '--yes', '--json'));
     assert.deepEqual([done.erased, done.complete], [true, true]);
     const has = await warehouse(other);
@@ -192,4 +190,4 @@ describe('erasing users of a real run', { timeout: 8 * 60_000 }, () => {
       [true, true],
     );
   });
-});
+}
