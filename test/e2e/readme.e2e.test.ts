@@ -20,6 +20,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^npm (run check|test)/, 'this is a part of it'],
   [/^npm run generate$|describe/, 'test/docs/code-blocks.test.ts'],
   [/^export |sluice\.js run /, 'test/e2e/workers.e2e.test.ts'],
+  [/sluice\.js erase /, 'test/e2e/erase-suite.ts'],
   [/^cp \.env|^docker /, 'needs Docker: test/dev/compose.test.ts reads the file'],
 ];
 /** The code that readers change before they run the commands below it. Other changes are tried without a broker. */

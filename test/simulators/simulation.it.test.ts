@@ -104,8 +104,10 @@ async function watch({ database }: Bench): Promise<void> {
     const on = `ON ${database}.${table}`;
     await admin.query(`CREATE TRIGGER ${database}.${table}_i AFTER INSERT ${on} ${log(`${table} insert`, 'NEW', key, 'NEW.updated_at')}`); // prettier-ignore
     await admin.query(`CREATE TRIGGER ${database}.${table}_d AFTER DELETE ${on} ${log(`${table} delete`, 'OLD', key, 'NULL')}`); // prettier-ignore
-    // An update that changes nothing is none, in the binlog too.
-    await admin.query(`CREATE TRIGGER ${database}.${table}_u AFTER UPDATE ${on} FOR EACH ROW INSERT INTO ${database}.seen (what, id, at, clock) SELECT '${table} update', NEW.${key}, NEW.updated_at, now_ms FROM ${database}.sluice_clock WHERE NEW.updated_at <> OLD.updated_at`); // prettier-ignore
+    // An update that changes nothing is none, in the binlog too; two at one instant are two.
+    const columns = (await admin.query<RowDataPacket[]>(`SHOW COLUMNS FROM ${database}.${table}`))[0];
+    const isSame = columns.map(({ Field: name }) => `NEW.${String(name)} <=> OLD.${String(name)}`).join(' AND ');
+    await admin.query(`CREATE TRIGGER ${database}.${table}_u AFTER UPDATE ${on} FOR EACH ROW INSERT INTO ${database}.seen (what, id, at, clock) SELECT '${table} update', NEW.${key}, NEW.updated_at, now_ms FROM ${database}.sluice_clock WHERE NOT (${isSame})`); // prettier-ignore
   }
 }
 
@@ -246,13 +248,13 @@ test('a history, stopped in the middle: back-dated up to the first start, then l
   const one = await bench();
   const history = 24 * HOUR;
   const totals = historyTotals(history);
-  const begin = async (until: (stats: SimulationStats) => boolean): Promise<SimulationResult> => {
+  const begin = async (until: (stats: SimulationStats) => boolean | Promise<boolean>): Promise<SimulationResult> => {
     const stop = new AbortController();
     const simulation = one.simulation({ seconds: undefined, history, rate: 30, signal: stop.signal });
     await simulation.prepare();
     if (one.manifest().length === 0) await watch(one);
     const running = simulation.run();
-    while (!until(simulation.stats())) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!(await until(simulation.stats()))) await new Promise((resolve) => setTimeout(resolve, 5));
     stop.abort();
     return await running;
   };
@@ -261,14 +263,17 @@ test('a history, stopped in the middle: back-dated up to the first start, then l
   assert.ok(half.events < totals.events);
   const end = Date.now();
   const before = one.manifest();
-  await begin(({ events, changes }) => events > totals.events + 300 && changes > totals.changes + 10);
+  // Live it says its clock, too, a little after.
+  await begin(
+    async ({ events, changes }) =>
+      events > totals.events + 300 && changes > totals.changes + 10 && Number(await clockIn(one)) > end,
+  );
   const valid = (lines: ManifestLine[]): number[] => lines.filter(({ flag }) => flag === 'valid').map(({ at }) => at);
   const all = valid(one.manifest());
   // Events come a little after they happened.
   assert.ok(Math.min(...valid(before)) >= from - history - HOUR / 60 && Math.max(...valid(before)) < from);
   assert.ok(all.filter((at) => at < from).length >= 0.9 * (totals.events + totals.changes));
   assert.ok(all.filter((at) => at > end).length > 200, 'live');
-  assert.ok(Number(await clockIn(one)) > end, 'it says its clock when it is live, too');
   await checkChanges(one);
   checkEvents(one);
 });
