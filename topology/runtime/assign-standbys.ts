@@ -6,7 +6,7 @@ import type { GroupMember } from './kafka-client.ts';
 export interface StandbyAssignment {
   /** Slots, in order; never one that it owns. */
   readonly slots: readonly number[];
-  /** Of those: slots that are to be its own for an even spread, as soon as it has copies of them. */
+  /** Slots that are to be its own for an even spread, as soon as it has copies of them; of those whose state lies where it is, at once. */
   readonly destined: readonly number[];
 }
 
@@ -33,10 +33,8 @@ export function assignStandbys(members: readonly Member[], count: number): Map<s
     const target = targets.get(slot);
     const elsewhere = able.filter((each) => each !== owner && (each.place === undefined || each.place !== owner.place));
     const warmUp = elsewhere.filter(({ memberId }) => memberId === target);
-    for (const { memberId } of warmUp) {
-      slots.get(memberId)?.push(slot);
-      destined.get(memberId)?.push(slot);
-    }
+    for (const { memberId } of warmUp) slots.get(memberId)?.push(slot);
+    if (target !== undefined && target !== owner.memberId) destined.get(target)?.push(slot);
     const sizeOf = ({ memberId }: Member): number => slots.get(memberId)?.length ?? 0;
     const sharedBy = ({ memberId }: Member): number => shared.get(`${owner.memberId}|${memberId}`) ?? 0;
     const keeps = (member: Member): number => (member.copies.includes(slot) && sizeOf(member) < limit ? 0 : 1);

@@ -210,7 +210,8 @@ export class Standbys {
     const destined = this.#destined;
     if (destined.length === 0) return;
     const warm = new Set(this.warm);
-    if (!destined.every((slot) => warm.has(slot))) return;
+    // Of what lies where this member is no copy is kept.
+    if (!destined.every((slot) => warm.has(slot) || !this.#copies.has(slot))) return;
     this.#destined = [];
     this.#options.logger.info({ slots: destined }, `copies of slots ${destined.join(', ')} are there: asking for them`);
     this.#options.onWarm();
