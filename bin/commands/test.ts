@@ -14,8 +14,8 @@ export const help = `sluice test [--long] [--keep] [FILTER...]
 
 const root = dirname(dirname(import.meta.dirname));
 const MINUTE_MS = 60_000;
-/** Tests on servers wait for sessions to end and for clocks: three at once keep two cores busy. */
-const SERVER_TESTS_AT_ONCE = 3;
+/** They wait for sessions to end and for clocks, each on servers of its own: three at once keep two cores busy. */
+const E2E_AT_ONCE = 3;
 const UNIT_TIMEOUT_MS = 3 * MINUTE_MS;
 const IT_TIMEOUT_MS = 10 * MINUTE_MS;
 const E2E_TIMEOUT_MS = 15 * MINUTE_MS;
@@ -79,8 +79,8 @@ async function onServers({ long, keep, filters, signal }: Options): Promise<Coun
     const one = { root, env, signal, concurrency: 1 };
     const counts = addCounts(
       { passed: 0, failed: broken.length, skipped: 0, failures: broken },
-      await runTests(files.it, { ...one, concurrency: SERVER_TESTS_AT_ONCE, timeoutMs: IT_TIMEOUT_MS }),
-      await runTests(files.e2e, { ...one, concurrency: SERVER_TESTS_AT_ONCE, timeoutMs: E2E_TIMEOUT_MS }),
+      await runTests(files.it, { ...one, concurrency: 2, timeoutMs: IT_TIMEOUT_MS }),
+      await runTests(files.e2e, { ...one, concurrency: E2E_AT_ONCE, timeoutMs: E2E_TIMEOUT_MS }),
       await runTests(files.long, { ...one, timeoutMs: LONG_TIMEOUT_MS }),
     );
     failed = counts.failed > 0;
