@@ -1,35 +1,19 @@
 /** Erases a user and dies by SIGKILL between a send and its commit: `erase-child.ts USER NTH` (at the NTH commit); addresses as for the command. */
 import { pino } from 'pino';
 import { schemas } from '#schemas';
-import { buildTopology, createKafkaClient, type KafkaClient } from '#topology';
+import { buildTopology, createKafkaClient } from '#topology';
 import { erasableTopics } from '../../../bin/commands/erase.ts';
 import { createAvroSerdes } from '../../../connectors/avro/index.ts';
 import { UserErasure } from '../../../dev/erase/erase.ts';
 import { shopStages, topics } from '../../../processors/index.ts';
 import { openSessions, personalStores } from '../../../processors/personal-data.ts';
+import { dyingClient } from '../dying-client.ts';
 
 const [, , userId = '', nth = '1'] = process.argv;
 const brokers = (process.env['SLUICE_KAFKA'] ?? '').split(',');
 const client = createKafkaClient({ brokers, clientId: 'erase-child', logger: pino({ level: 'silent' }) });
-let commits = 0;
-const dying: KafkaClient = {
-  ...client,
-  admin: () => client.admin(),
-  reader: (options) => client.reader(options),
-  join: (options) => client.join(options),
-  producer: async (options) => {
-    const producer = await client.producer(options);
-    const commit = producer.commit.bind(producer);
-    producer.commit = async () => {
-      commits++;
-      if (commits === Number(nth)) process.kill(process.pid, 'SIGKILL');
-      await commit();
-    };
-    return producer;
-  },
-};
 const erasure = await UserErasure.open({
-  client: dying,
+  client: dyingClient(client, Number(nth)),
   admin: await client.admin(),
   topology: buildTopology(shopStages, { app: 'shop' }),
   serdes: createAvroSerdes({ registryUrl: process.env['SLUICE_REGISTRY'] ?? '' }),
