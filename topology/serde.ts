@@ -21,6 +21,20 @@ export interface Schema<T> {
 export interface Serde<T> {
   serialize(value: T): Uint8Array;
   deserialize(bytes: Uint8Array): T;
+  /** As `deserialize` of `buffer[from, to)`, without a view of it. */
+  deserializeAt?(buffer: Buffer, from: number, to: number): T;
+  /**
+   * As `serialize`, into `buffer` from `at` on: returns where the value ends, or minus the number of bytes that `buffer` is too short (nothing that
+   * counts has been written then).
+   */
+  serializeAt?(value: T, buffer: Buffer, at: number): number;
+}
+
+/** What `serde` reads in `buffer[from, to)`. */
+export function readAt<T>(serde: Serde<T>, buffer: Buffer, from: number, to: number): T {
+  return serde.deserializeAt === undefined
+    ? serde.deserialize(buffer.subarray(from, to))
+    : serde.deserializeAt(buffer, from, to);
 }
 
 /** How the key of a topic is written: UTF-8 text, or a schema (only topics of foreign systems: Debezium's key record). */
@@ -39,4 +53,12 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 export const textSerde: Serde<string> = {
   serialize: (value) => encoder.encode(value),
   deserialize: (bytes) => decoder.decode(bytes),
+  // Keys are ASCII nearly always, and TextDecoder costs several times the loop.
+  deserializeAt: (buffer, from, to) =>
+    isAscii(buffer, from, to) ? buffer.toString('latin1', from, to) : decoder.decode(buffer.subarray(from, to)),
 };
+
+function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if ((bytes[i] as number) > 127) return false;
+  return true;
+}

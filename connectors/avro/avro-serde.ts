@@ -45,64 +45,68 @@ export class AvroSerde<T> implements Serde<T> {
   }
 
   serialize(value: T): Uint8Array {
-    if (this.#id === undefined) {
-      throw new InvariantError('SLC_BUG_SERDE_READ_ONLY', `${this.#subject} was opened for reading`);
+    let end = this.serializeAt(value, scratch, 0);
+    while (end < 0) {
+      scratch = Buffer.allocUnsafe(
+        Math.min((scratch.length - end) * 2, Math.max(this.#maxBytes, scratch.length - end)),
+      );
+      end = this.serializeAt(value, scratch, 0);
     }
-    const end = this.#encode(value);
-    scratch[0] = 0;
-    scratch.writeUInt32BE(this.#id, 1);
     const bytes = Buffer.allocUnsafe(end);
     scratch.copy(bytes, 0, 0, end);
     return bytes;
   }
 
+  serializeAt(value: T, buffer: Buffer, at: number): number {
+    if (this.#id === undefined) {
+      throw new InvariantError('SLC_BUG_SERDE_READ_ONLY', `${this.#subject} was opened for reading`);
+    }
+    let end: number;
+    try {
+      end = this.#reader.type.encode(value, buffer, at + HEADER_BYTES);
+    } catch (cause) {
+      throw this.#encodeError(value, cause);
+    }
+    const size = (end < 0 ? buffer.length - end : end) - at;
+    if (size > this.#maxBytes) {
+      throw new RecordError(
+        'SLC_RECORD_TOO_LARGE',
+        `${this.#subject}: a value of ${size} bytes; ${this.#maxBytes} is the most`,
+      );
+    }
+    if (end < 0) return end;
+    buffer[at] = 0;
+    buffer.writeUInt32BE(this.#id, at + 1);
+    return end;
+  }
+
   deserialize(bytes: Uint8Array): T {
     const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (buffer.length < HEADER_BYTES || buffer[0] !== 0) {
-      throw this.#decodeError(`${buffer.length} bytes that do not start with a 0 byte and a schema id`);
+    return this.deserializeAt(buffer, 0, buffer.length);
+  }
+
+  deserializeAt(buffer: Buffer, from: number, to: number): T {
+    if (to - from < HEADER_BYTES || buffer[from] !== 0) {
+      throw this.#decodeError(`${to - from} bytes that do not start with a 0 byte and a schema id`);
     }
-    const id = buffer.readUInt32BE(1);
+    const id = buffer.readUInt32BE(from + 1);
     if (id !== this.#lastId) {
       this.#lastResolver = this.#resolverOf(id);
       this.#lastId = id;
     }
     let result: { value: unknown; offset: number };
     try {
-      result = this.#reader.type.decode(buffer, HEADER_BYTES, this.#lastResolver);
+      result = this.#reader.type.decode(buffer, from + HEADER_BYTES, this.#lastResolver);
     } catch (cause) {
       throw this.#decodeError(`not a value of schema ${id}`, cause);
     }
-    if (result.offset !== buffer.length) {
-      const problem = result.offset < 0 ? 'the value is cut off' : `${buffer.length - result.offset} bytes too many`;
+    if (result.offset !== to) {
+      // What lies behind `to` belongs to others.
+      const isCut = result.offset < 0 || result.offset > to;
+      const problem = isCut ? 'the value is cut off' : `${to - result.offset} bytes too many`;
       throw this.#decodeError(`schema ${id}: ${problem}`);
     }
     return result.value as T;
-  }
-
-  /** Encodes into `scratch` behind the place of the header; the end of the value. */
-  #encode(value: T): number {
-    let end: number;
-    try {
-      end = this.#reader.type.encode(value, scratch, HEADER_BYTES);
-      if (end < 0) {
-        const needed = scratch.length - end;
-        if (needed <= this.#maxBytes) {
-          scratch = Buffer.allocUnsafe(Math.min(needed * 2, Math.max(this.#maxBytes, needed)));
-          end = this.#reader.type.encode(value, scratch, HEADER_BYTES);
-        } else {
-          end = needed;
-        }
-      }
-    } catch (cause) {
-      throw this.#encodeError(value, cause);
-    }
-    if (end > this.#maxBytes) {
-      throw new RecordError(
-        'SLC_RECORD_TOO_LARGE',
-        `${this.#subject}: a value of ${end} bytes; ${this.#maxBytes} is the most`,
-      );
-    }
-    return end;
   }
 
   #resolverOf(id: number): Resolver | undefined {

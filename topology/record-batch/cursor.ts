@@ -19,6 +19,9 @@ const LOG_APPEND_TIME = 8;
 export class RecordCursor {
   offset = 0;
   timestamp = 0;
+  /** Where `findHeader` found the value: its place in `buffer`. */
+  headerAt = 0;
+  headerEnd = 0;
   #buffer: Buffer = Buffer.alloc(0);
   #at = 0;
   #left = 0;
@@ -67,6 +70,29 @@ export class RecordCursor {
     return false;
   }
 
+  /** The batch: fields that are read in place lie in it. */
+  get buffer(): Buffer {
+    return this.#buffer;
+  }
+
+  get keyAt(): number {
+    return this.#key;
+  }
+
+  /** Bytes of the key; -1 = no key. */
+  get keyLength(): number {
+    return this.#keyLength;
+  }
+
+  get valueAt(): number {
+    return this.#value;
+  }
+
+  /** Bytes of the value; -1 = tombstone. */
+  get valueLength(): number {
+    return this.#valueLength;
+  }
+
   /** A view of the key, valid as long as the batch; null = no key. */
   keyBytes(): Buffer | null {
     return this.#keyLength < 0 ? null : this.#buffer.subarray(this.#key, this.#key + this.#keyLength);
@@ -81,6 +107,28 @@ export class RecordCursor {
   header(name: string): Buffer | null {
     for (const [each, value] of this.headers()) if (each === name) return value;
     return null;
+  }
+
+  /** True when there is a header of that name (UTF-8) whose value is not null: `headerAt` and `headerEnd` say where. Makes no objects. */
+  findHeader(name: Uint8Array): boolean {
+    const after = this.#at;
+    this.#at = this.#headers;
+    let found = false;
+    for (let n = this.#varint(); n > 0 && !found; n--) {
+      const length = this.#varint();
+      const isIt = length === name.length && startsWith(this.#buffer, this.#at, name);
+      this.#at += length;
+      const valueLength = this.#varint();
+      if (isIt && valueLength >= 0) {
+        this.headerAt = this.#at;
+        this.headerEnd = this.#at + valueLength;
+        found = true;
+      }
+      if (valueLength > 0) this.#at += valueLength;
+      if (isIt) break;
+    }
+    this.#at = after;
+    return found;
   }
 
   /** All headers, in their order. */
@@ -112,6 +160,11 @@ export class RecordCursor {
     } while (byte > 127);
     return unsigned % 2 === 1 ? -(unsigned + 1) / 2 : unsigned / 2;
   }
+}
+
+function startsWith(buffer: Uint8Array, at: number, bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (buffer[at + i] !== bytes[i]) return false;
+  return true;
 }
 
 function int64(buffer: Buffer, at: number): number {

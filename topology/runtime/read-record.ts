@@ -1,13 +1,16 @@
 /** Turns the bytes under a slot's cursor into a record with its time: TIME.md rules 1, 2 and 4. */
 import { InvariantError, NotReadyError, RecordError } from '../errors.ts';
 import type { AnyRecord } from '../record.ts';
+import { readAt } from '../serde.ts';
 import { keyFromText } from '../state/key-codec.ts';
 import type { CurrentTime } from '../time/record-time.ts';
-import { coordinateOf, isTimeHeader, TIME_HEADER, watermarkOf } from '../time/time-header.ts';
+import { readTime, TIME_HEADER, TIME_HEADER_NAME } from '../time/time-header.ts';
 import type { SlotInput } from './slot-input.ts';
 
 /** Header that tells the kind of a key that is no text ('n', 'i', 'b'); only in repartition topics. */
 export const KEY_KIND_HEADER = 'sluice-key';
+/** The name as bytes. */
+export const KEY_KIND_NAME: Uint8Array = new TextEncoder().encode(KEY_KIND_HEADER);
 
 /** Who takes a record that cannot be read. */
 export interface DeadLetters {
@@ -44,12 +47,12 @@ export function readRecord(
 function decode(input: SlotInput): AnyRecord {
   const { cursor, source } = input;
   try {
-    const keyBytes = cursor.keyBytes();
-    const valueBytes = cursor.valueBytes();
-    let key = keyBytes === null ? null : source.keySerde.deserialize(keyBytes);
-    const kind = source.origin === undefined ? cursor.header(KEY_KIND_HEADER) : null;
-    if (kind !== null && typeof key === 'string') key = keyFromText(key, kind.toString('latin1'));
-    const value = valueBytes === null ? null : source.valueSerde.deserialize(valueBytes);
+    const { buffer, keyAt, keyLength, valueAt, valueLength } = cursor;
+    let key = keyLength < 0 ? null : readAt(source.keySerde, buffer, keyAt, keyAt + keyLength);
+    if (source.origin === undefined && typeof key === 'string' && cursor.findHeader(KEY_KIND_NAME)) {
+      key = keyFromText(key, buffer.toString('latin1', cursor.headerAt, cursor.headerEnd));
+    }
+    const value = valueLength < 0 ? null : readAt(source.valueSerde, buffer, valueAt, valueAt + valueLength);
     return { key, value, timestamp: cursor.timestamp };
   } catch (error) {
     if (error instanceof RecordError || error instanceof NotReadyError) throw error;
@@ -58,13 +61,13 @@ function decode(input: SlotInput): AnyRecord {
 }
 
 function setDerivedTime(input: SlotInput, time: CurrentTime): void {
-  const header = input.cursor.header(TIME_HEADER);
-  if (!isTimeHeader(header)) {
+  const { cursor } = input;
+  if (!cursor.findHeader(TIME_HEADER_NAME) || !readTime(cursor.buffer, cursor.headerAt, cursor.headerEnd, time)) {
     throw new RecordError('SLC_RECORD_NO_TIME', `${where(input)} has no header ${TIME_HEADER}`, {
       hint: 'only stages write derived topics; declare a topic that others write with originTopic()',
     });
   }
-  const ow = watermarkOf(header);
+  const ow = time.originWatermark;
   const promised = input.ledger?.watermark ?? -Infinity;
   if (ow < promised) {
     throw new InvariantError(
@@ -72,7 +75,6 @@ function setDerivedTime(input: SlotInput, time: CurrentTime): void {
       `${where(input)} has origin watermark ${ow}, but its writers had promised ${promised}`,
     );
   }
-  time.setDerived(ow, coordinateOf(header));
 }
 
 function setOriginTime(input: SlotInput, record: AnyRecord, time: CurrentTime): void {

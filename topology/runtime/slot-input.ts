@@ -37,8 +37,6 @@ export class SlotInput {
   /** Present for a derived topic. */
   readonly ledger: TopicWatermark | undefined;
   readonly cursor = new RecordCursor();
-  /** Offset of the next record to process; moved over markers, aborted and compacted-away offsets. */
-  position: bigint;
   /** End of what could be read at the last fetch. */
   endOffset = 0n;
   queuedBytes = 0;
@@ -47,20 +45,29 @@ export class SlotInput {
   pinnedHour = -Infinity;
   /** Replay: nothing at or behind this offset is processed. */
   readonly end: bigint | undefined;
+  readonly #end: number;
   readonly #pins: Pin[] = [];
   /** The first pin that does not hold yet; -1: they are not sorted. */
   #nextPin = -1;
   #chunks: Chunk[] = [];
   #batch = 0;
   #hasRecord = false;
+  /** A number, as the cursor's offsets are: a bigint for each record costs more than the walk to it. */
+  #position: number;
 
   constructor(source: SourceTopic, partition: number, position: bigint, clock: number, end?: bigint) {
     this.source = source;
     this.end = end;
     this.tp = { topic: source.name, partition };
-    this.position = position;
+    this.#position = Number(position);
+    this.#end = end === undefined ? Infinity : Number(end);
     this.clock = source.origin === undefined ? undefined : new OriginClock(source.origin.outOfOrdernessMs, clock);
     this.ledger = source.origin === undefined ? new TopicWatermark(partition, source.writers) : undefined;
+  }
+
+  /** Offset of the next record to process; moved over markers, aborted and compacted-away offsets. */
+  get position(): bigint {
+    return BigInt(this.#position);
   }
 
   /** The watermark of this input at its position, ms. */
@@ -70,7 +77,7 @@ export class SlotInput {
 
   /** True when the frozen end is reached: there is nothing more to read. */
   get atEnd(): boolean {
-    return this.end !== undefined && this.position >= this.end;
+    return this.#position >= this.#end;
   }
 
   enqueue(fetched: FetchedRecords): void {
@@ -85,6 +92,11 @@ export class SlotInput {
   expectPin(pin: Pin): void {
     this.#pins.push(pin);
     this.#nextPin = -1;
+  }
+
+  /** Replay: pins at or before the record under the cursor hold from here on. */
+  applyPinsAtRecord(): void {
+    if (this.#pins.length > 0) this.applyPins(BigInt(this.cursor.offset));
   }
 
   /** Replay: pins at or before `offset` hold from here on. */
@@ -107,7 +119,7 @@ export class SlotInput {
 
   /** The record under the cursor has been processed. */
   moveOn(): void {
-    this.position = BigInt(this.cursor.offset) + 1n;
+    this.#position = this.cursor.offset + 1;
     this.next();
   }
 
@@ -115,9 +127,9 @@ export class SlotInput {
   next(): void {
     for (;;) {
       if (this.#hasRecord && this.cursor.next()) {
-        const offset = BigInt(this.cursor.offset);
-        if (this.end !== undefined && offset >= this.end) return this.#stop(this.end);
-        if (offset >= this.position) return;
+        const { offset } = this.cursor;
+        if (offset >= this.#end) return this.#stop();
+        if (offset >= this.#position) return;
         continue;
       }
       this.#hasRecord = false;
@@ -128,8 +140,9 @@ export class SlotInput {
         this.#chunks.shift();
         this.#batch = 0;
         this.queuedBytes -= chunk.bytes;
-        if (this.end !== undefined && chunk.nextOffset >= this.end) return this.#stop(this.end);
-        if (chunk.nextOffset > this.position) this.position = chunk.nextOffset;
+        const nextOffset = Number(chunk.nextOffset);
+        if (nextOffset >= this.#end) return this.#stop();
+        if (nextOffset > this.#position) this.#position = nextOffset;
         continue;
       }
       this.#batch++;
@@ -138,8 +151,8 @@ export class SlotInput {
     }
   }
 
-  #stop(end: bigint): void {
-    this.position = end;
+  #stop(): void {
+    this.#position = this.#end;
     this.#chunks = [];
     this.#batch = 0;
     this.queuedBytes = 0;

@@ -37,7 +37,8 @@ export class Slot {
   readonly partition: number;
   readonly inputs: readonly SlotInput[];
   readonly tasks: readonly Task[];
-  readonly #byTopic = new Map<string, { input: SlotInput; readers: Task[] }>();
+  readonly #byTopic = new Map<string, SlotInput>();
+  readonly #readers = new Map<SlotInput, readonly Task[]>();
   readonly #collector: RecordCollector;
   readonly #options: SlotOptions;
   readonly #time = new CurrentTime();
@@ -75,7 +76,8 @@ export class Slot {
     this.#written = options.written;
     for (const input of this.inputs) {
       const readers = this.tasks.filter((task) => task.reads(input.source.name));
-      this.#byTopic.set(input.source.name, { input, readers });
+      this.#byTopic.set(input.source.name, input);
+      this.#readers.set(input, readers);
       this.#committed.set(input, { position: input.position, clock: clockOf(input) });
     }
   }
@@ -90,12 +92,12 @@ export class Slot {
   }
 
   enqueue(fetched: FetchedRecords): void {
-    this.#byTopic.get(fetched.topic)?.input.enqueue(fetched);
+    this.#byTopic.get(fetched.topic)?.enqueue(fetched);
   }
 
   /** A promise read from the ledger, for every slot. */
   receive(promise: WriterPromise): void {
-    this.#byTopic.get(promise.topic)?.input.ledger?.receive(promise);
+    this.#byTopic.get(promise.topic)?.ledger?.receive(promise);
   }
 
   /**
@@ -138,16 +140,11 @@ export class Slot {
   }
 
   #processOne(input: SlotInput): void {
-    input.applyPins(BigInt(input.cursor.offset));
-    const record = readRecord(input, this.#time, this.#deadLetters(input));
+    input.applyPinsAtRecord();
+    const readers = this.#readers.get(input) ?? [];
+    const record = readRecord(input, this.#time, readers);
     if (record === undefined) return;
-    for (const task of this.#byTopic.get(input.source.name)?.readers ?? []) {
-      task.process(input.source.name, record, this.#time, input.cursor);
-    }
-  }
-
-  #deadLetters(input: SlotInput): readonly Task[] {
-    return this.#byTopic.get(input.source.name)?.readers ?? [];
+    for (const task of readers) task.process(input.source.name, record, this.#time, input.cursor);
   }
 
   /** Live: a hint becomes a pin at the slot's position (TIME.md rule 3). Returns whether a clock moved. */
@@ -167,13 +164,13 @@ export class Slot {
 
   /** Fixes a clock at the present position; it is committed with it. */
   pin(pin: Pin): void {
-    this.#byTopic.get(pin.topic)?.input.clock?.pin(pin.m);
+    this.#byTopic.get(pin.topic)?.clock?.pin(pin.m);
     this.#pins.push(pin);
   }
 
   /** Replay: a pin of the recorded run, applied when the position reaches it. Call it before the first record. */
   replayPin(pin: Pin): void {
-    this.#byTopic.get(pin.topic)?.input.expectPin(pin);
+    this.#byTopic.get(pin.topic)?.expectPin(pin);
   }
 
   /** Hands the watermarks down through all tasks; finals may come out. */
@@ -182,7 +179,7 @@ export class Slot {
       input.ledger?.advance(input.position);
       input.applyPins(input.position);
     }
-    for (const task of this.tasks) task.advance((topic) => this.#byTopic.get(topic)?.input.watermark ?? -Infinity);
+    for (const task of this.tasks) task.advance((topic) => this.#byTopic.get(topic)?.watermark ?? -Infinity);
   }
 
   /** The wall clock, ms, for punctuation by it. */

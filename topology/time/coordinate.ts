@@ -5,24 +5,44 @@
  *   pair:          0xffff | left coordinate length u16 | left coordinate | right coordinate                  (absent side: empty)
  */
 
-import { writeSortableInt64 } from '../int64.ts';
+import { writeInt64, writeSortableInt64 } from '../int64.ts';
 
 /** Opaque: compare with compareCoordinates only. Never changed after it is made. */
 export type Coordinate = Buffer & { readonly brand?: 'coordinate' };
 
+/** Of a record of an origin topic that no flatMap has split. */
+export const ORIGIN_COORDINATE_BYTES = 12;
+
 const FINAL_BIT = 0x8000;
+/** Of a final's coordinate, before the key. */
+export const FINAL_BYTES = 18;
 /** Like a final it is no place in an origin topic; no topic has this number. */
 const PAIR = 0xffff;
 const SIGN = 1n << 63n;
 
 /** The coordinate of a record of an origin topic; `topicNumber` is the topic's place in the roster's append-only list. */
 export function originCoordinate(topicNumber: number, partition: number, offset: number): Coordinate {
-  const bytes = Buffer.allocUnsafe(12);
-  bytes.writeUInt16BE(topicNumber, 0);
-  bytes.writeUInt16BE(partition, 2);
-  bytes.writeUInt32BE(Math.floor(offset / 0x1_0000_0000), 4);
-  bytes.writeUInt32BE(offset >>> 0, 8);
+  const bytes = Buffer.allocUnsafe(ORIGIN_COORDINATE_BYTES);
+  writeOriginCoordinate(bytes, 0, topicNumber, partition, offset);
   return bytes;
+}
+
+/** As originCoordinate, into `bytes` at `at`. */
+export function writeOriginCoordinate(
+  bytes: Uint8Array,
+  at: number,
+  topicNumber: number,
+  partition: number,
+  offset: number,
+): void {
+  writeUint16(bytes, topicNumber, at);
+  writeUint16(bytes, partition, at + 2);
+  writeInt64(bytes, offset, at + 4);
+}
+
+function writeUint16(bytes: Uint8Array, value: number, at: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
 }
 
 /** The coordinate of the index-th of several records made from one. */
@@ -35,12 +55,24 @@ export function splitCoordinate(coordinate: Coordinate, index: number): Coordina
 
 /** The coordinate of what a window emits when it closes: a function of the window and the key alone. */
 export function finalCoordinate(topicNumber: number, start: number, end: number, key: Uint8Array): Coordinate {
-  const bytes = Buffer.allocUnsafe(18 + key.length);
-  bytes.writeUInt16BE(FINAL_BIT | topicNumber, 0);
-  writeSortableInt64(bytes, start, 2);
-  writeSortableInt64(bytes, end, 10);
-  bytes.set(key, 18);
+  const bytes = Buffer.allocUnsafe(FINAL_BYTES + key.length);
+  writeFinalCoordinate(bytes, 0, topicNumber, start, end, key);
   return bytes;
+}
+
+/** As finalCoordinate, into `bytes` at `at`: FINAL_BYTES and the key. */
+export function writeFinalCoordinate(
+  bytes: Uint8Array,
+  at: number,
+  topicNumber: number,
+  start: number,
+  end: number,
+  key: Uint8Array,
+): void {
+  writeUint16(bytes, FINAL_BIT | topicNumber, at);
+  writeSortableInt64(bytes, start, at + 2);
+  writeSortableInt64(bytes, end, at + 10);
+  for (let i = 0; i < key.length; i++) bytes[at + FINAL_BYTES + i] = key[i] as number;
 }
 
 /** Where the record of a coordinate lies; undefined for a final or a pair, which are made of several. The topic number is its place in the roster's list. */

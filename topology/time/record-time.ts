@@ -1,4 +1,4 @@
-import { type Coordinate, originCoordinate } from './coordinate.ts';
+import { type Coordinate, ORIGIN_COORDINATE_BYTES, originCoordinate, writeOriginCoordinate } from './coordinate.ts';
 
 /** The time that travels with a record besides its timestamp (TIME.md rule 4). */
 export interface RecordTime {
@@ -13,10 +13,20 @@ export function keepTime(time: RecordTime): RecordTime {
   return { originWatermark: time.originWatermark, coordinate: Buffer.from(time.coordinate) };
 }
 
+/** A time whose coordinate can be written without being made. */
+export interface WritableTime extends RecordTime {
+  readonly coordinateBytes: number;
+  writeCoordinate(bytes: Buffer, at: number): void;
+}
+
 /** The time of the record in hand: one object per slot, set anew for each record, so that a record costs no allocation for it. */
-export class CurrentTime implements RecordTime {
+export class CurrentTime implements WritableTime {
   originWatermark = -Infinity;
   #coordinate: Coordinate | undefined;
+  /** The buffer in which the header of a derived record lies, and its coordinate there. */
+  #header: Buffer | undefined;
+  #from = 0;
+  #to = 0;
   #topicNumber = 0;
   #partition = 0;
   #offset = 0;
@@ -25,18 +35,34 @@ export class CurrentTime implements RecordTime {
   setOrigin(originWatermark: number, topicNumber: number, partition: number, offset: number): void {
     this.originWatermark = originWatermark;
     this.#coordinate = undefined;
+    this.#header = undefined;
     this.#topicNumber = topicNumber;
     this.#partition = partition;
     this.#offset = offset;
   }
 
-  /** A record of a derived topic: its time came in its header. */
-  setDerived(originWatermark: number, coordinate: Coordinate): void {
+  /** A record of a derived topic: its time came in its header, the coordinate is `header[from, to)`. */
+  setDerived(originWatermark: number, header: Buffer, from: number, to: number): void {
     this.originWatermark = originWatermark;
-    this.#coordinate = coordinate;
+    this.#coordinate = undefined;
+    this.#header = header;
+    this.#from = from;
+    this.#to = to;
   }
 
   get coordinate(): Coordinate {
-    return (this.#coordinate ??= originCoordinate(this.#topicNumber, this.#partition, this.#offset));
+    return (this.#coordinate ??=
+      this.#header?.subarray(this.#from, this.#to) ??
+      originCoordinate(this.#topicNumber, this.#partition, this.#offset));
+  }
+
+  get coordinateBytes(): number {
+    return this.#header === undefined ? ORIGIN_COORDINATE_BYTES : this.#to - this.#from;
+  }
+
+  writeCoordinate(bytes: Buffer, at: number): void {
+    const header = this.#header;
+    if (header === undefined) writeOriginCoordinate(bytes, at, this.#topicNumber, this.#partition, this.#offset);
+    else for (let i = this.#from; i < this.#to; i++) bytes[at++] = header[i] as number;
   }
 }

@@ -18,9 +18,10 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
     rule: 1,
     name: 'the reader of a derived topic makes the time of its records',
     file: 'runtime/read-record.ts',
-    find: 'const ow = watermarkOf(header);',
+    find: 'const ow = time.originWatermark;',
     replace: `const reader = input as { own?: number };
-      const ow = (reader.own = Math.max(reader.own ?? -Infinity, input.cursor.timestamp - 5));`,
+      const ow = (reader.own = Math.max(reader.own ?? -Infinity, input.cursor.timestamp - 5));
+      time.originWatermark = ow;`,
   },
   {
     rule: 2,
