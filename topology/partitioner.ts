@@ -6,9 +6,8 @@ export function partitionFor(key: Uint8Array, partitions: number): number {
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
-/** The hash of org.apache.kafka.common.utils.Utils.murmur2, as signed 32-bit integer. */
-export function murmur2(data: Uint8Array): number {
-  const length = data.length;
+/** The hash of org.apache.kafka.common.utils.Utils.murmur2, as signed 32-bit integer, of data[0, length). */
+export function murmur2(data: Uint8Array, length = data.length): number {
   let h = SEED ^ length;
   const whole = length & ~3;
   for (let i = 0; i < whole; i += 4) {

@@ -9,6 +9,21 @@ export function utf8(text: string): Buffer {
   return utf8Behind(0, text);
 }
 
+/** Writes the UTF-8 bytes of a text; `bytes` has room for three per character. Returns where they end. */
+export function writeUtf8(text: string, bytes: Buffer, at: number): number {
+  const { length } = text;
+  if (length <= LOOP_CHARS) {
+    let i = 0;
+    for (; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 127) break;
+      bytes[at + i] = code;
+    }
+    if (i === length) return at + length;
+  }
+  return at + bytes.write(text, at);
+}
+
 /** As utf8, behind `room` bytes of anything. */
 export function utf8Behind(room: number, text: string): Buffer {
   const { length } = text;

@@ -2,16 +2,14 @@
 import type { Floors } from './floors.ts';
 import type { GraphNode } from '../dsl/graph.ts';
 import type { LateDetail } from '../dsl/node.ts';
-import { InvariantError, RecordError } from '../errors.ts';
-import { partitionFor } from '../partitioner.ts';
+import { InvariantError, type RecordError } from '../errors.ts';
 import type { AnyRecord } from '../record.ts';
 import type { RecordCursor, RecordHeader } from '../record-batch.ts';
 import type { Serde } from '../serde.ts';
-import { keyBytes, keyKind, keyText } from '../state/key-codec.ts';
+import { keyBytes, keyText } from '../state/key-codec.ts';
 import { encodeValue } from '../state/value-codec.ts';
-import { encodeTime, TIME_HEADER } from '../time/time-header.ts';
 import type { RecordTime } from '../time/record-time.ts';
-import { KEY_KIND_HEADER } from './read-record.ts';
+import { NodeSink } from './node-sink.ts';
 import { MAX_RECORD_BYTES, type RecordCollector, sizeOf } from './record-collector.ts';
 
 /** A topic that a node writes. `valueSerde` undefined: a repartition topic, values in the engine's own codec. */
@@ -82,36 +80,11 @@ export class TaskOutput {
     return this.#names.storeNumbers.get(store) ?? 0;
   }
 
-  /** Writes a record under its key's partition. RecordError for keys and values that cannot be written. */
-  send(node: GraphNode, record: AnyRecord, time: RecordTime, writer: string): void {
+  /** Where a node writes. `writer`: its task. */
+  sinkOf(node: GraphNode, writer: string): NodeSink {
     const target = this.#names.targets.get(node);
     if (target === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `${node.name} writes no topic`);
-    if (record.key === null || record.key === undefined) {
-      throw new RecordError('SLC_RECORD_KEY', `a record for ${target.topic} has no key`, {
-        hint: 'give it one with keyBy()',
-      });
-    }
-    const key = keyBytes(record.key);
-    const headers: RecordHeader[] = [[TIME_HEADER, encodeTime(this.#raised(node, time))]];
-    let value: Uint8Array | null = null;
-    if (target.valueSerde === undefined) {
-      const kind = keyKind(record.key);
-      if (kind !== undefined) headers.push([KEY_KIND_HEADER, encoder.encode(kind)]);
-      if (record.value !== null && record.value !== undefined) value = encodeValue(record.value);
-    } else if (record.value !== null && record.value !== undefined) {
-      value = target.valueSerde.serialize(record.value);
-    }
-    const sent = { key, value, timestamp: record.timestamp, headers };
-    if (node.spec.broadcast !== true) {
-      return this.#collector.add(target.topic, partitionFor(key, target.partitions), sent, writer);
-    }
-    for (let p = 0; p < target.partitions; p++) this.#collector.add(target.topic, p, sent, writer);
-  }
-
-  #raised(node: GraphNode, time: RecordTime): RecordTime {
-    const floor = this.#floors.get(node);
-    if (floor === undefined || time.originWatermark >= floor) return time;
-    return { originWatermark: floor, coordinate: time.coordinate };
+    return new NodeSink(this.#collector, { node, target, writer, floor: this.floorOf(node) });
   }
 
   /** A late record: JSON with the record, the window, how late and why. */

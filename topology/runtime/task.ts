@@ -12,6 +12,7 @@ import type { ChangelogEntry, StateStore } from '../state/store.ts';
 import type { RecordTime } from '../time/record-time.ts';
 import { StreamClock } from '../time/stream-clock.ts';
 import { type TimePolicy, timePolicy, type TimePolicyName } from '../time/time-policy.ts';
+import type { NodeSink } from './node-sink.ts';
 import type { RecordCollector } from './record-collector.ts';
 import type { SlotInput } from './slot-input.ts';
 import type { TaskOutput } from './task-output.ts';
@@ -219,13 +220,16 @@ export class Task {
 
   #start(each: RunningNode): Processor<unknown> {
     const { node } = each;
-    if (this.#output.isSink(node)) return { process: (record) => this.#send(node, record as AnyRecord) };
+    if (this.#output.isSink(node)) {
+      const sink = this.#output.sinkOf(node, this.name);
+      return { process: (record) => this.#send(sink, record as AnyRecord) };
+    }
     if (node.create === undefined) return { process: (record) => this.#pass(each, record as AnyRecord) };
     return node.create(this.#context(each), (record: unknown) => this.#pass(each, record as AnyRecord));
   }
 
-  #send(node: GraphNode, record: AnyRecord): void {
-    this.#output.send(node, record, this.#now(), this.name);
+  #send(sink: NodeSink, record: AnyRecord): void {
+    sink.send(record, this.#now());
     this.counts.written++;
   }
 

@@ -6,7 +6,7 @@ import type { TopicPartition } from '../record.ts';
 import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
 import { makeStore } from '../state/make-store.ts';
 import type { StateStore, StoreSpec } from '../state/store.ts';
-import { asBuffer, decodeValue, encodeValue } from '../state/value-codec.ts';
+import { asBuffer, decodeValue, decodeValueAt, encodeValue } from '../state/value-codec.ts';
 import type { Floors } from './floors.ts';
 import { RecordCollector } from './record-collector.ts';
 import { type SourceTopic, SlotInput } from './slot-input.ts';
@@ -19,6 +19,7 @@ import { type OutputNames, type SinkTarget, TaskOutput } from './task-output.ts'
 export const engineSerde: Serde<unknown> = {
   serialize: encodeValue,
   deserialize: (bytes) => decodeValue(asBuffer(bytes)),
+  deserializeAt: decodeValueAt,
 };
 
 /** Serdes, names and numbers of an application. */

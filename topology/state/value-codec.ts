@@ -63,6 +63,9 @@ export function numberText(value: number): string {
   return value === 0 ? '0' : String(value);
 }
 
+const ZERO = 48;
+const NINE = 57;
+
 /** A value as UTF-8 JSON bytes. */
 export function encodeValue(value: unknown): Uint8Array {
   return utf8(valueToText(value));
@@ -70,7 +73,15 @@ export function encodeValue(value: unknown): Uint8Array {
 
 /** The value of such bytes. */
 export function decodeValue(bytes: Buffer): unknown {
-  const text = bytes.toString('utf8');
+  return decodeValueAt(bytes, 0, bytes.length);
+}
+
+/** The value of buffer[from, to). */
+export function decodeValueAt(buffer: Buffer, from: number, to: number): unknown {
+  // Counts, and ones to be counted.
+  const byte = buffer[from] as number;
+  if (to - from === 1 && byte >= ZERO && byte <= NINE) return byte - ZERO;
+  const text = buffer.toString('utf8', from, to);
   // A reviver makes parsing several times dearer, and most values need none.
   return text.includes('"$') ? (JSON.parse(text, revive) as unknown) : (JSON.parse(text) as unknown);
 }
