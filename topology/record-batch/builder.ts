@@ -116,7 +116,8 @@ export class BatchBuilder {
     const start = this.#at + LENGTH_BYTES;
     let end = serde.serializeAt(value, this.#bytes, start);
     while (end < 0) {
-      this.#atRoom(FIELDS_BYTES - end);
+      // So much behind the end of the buffer.
+      this.#atRoom(this.#bytes.length - this.#at - end + FIELDS_BYTES);
       end = serde.serializeAt(value, this.#bytes, start);
     }
     this.#atRoom(FIELDS_BYTES + end - this.#at);
