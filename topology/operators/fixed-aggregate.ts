@@ -2,9 +2,9 @@ import type { NodeContext, Processor } from '../dsl/node.ts';
 import type { FixedWindows } from '../dsl/windows.ts';
 import { InvariantError } from '../errors.ts';
 import type { StreamRecord, WindowKey } from '../record.ts';
-import type { MemoryWindowStore, WindowEntry } from '../state/window-store.ts';
-import { keyBytes } from '../state/key-codec.ts';
-import { finalCoordinate } from '../time/coordinate.ts';
+import type { WindowEntry, WindowStore } from '../state/window-store.ts';
+import { keyText } from '../state/key-codec.ts';
+import { FinalTime } from '../time/final-time.ts';
 import { type FoldFailure, foldInOrder } from './fold-in-order.ts';
 import type { WindowAggregateOptions, WindowedInput } from './window-aggregate-options.ts';
 
@@ -17,14 +17,16 @@ export class FixedAggregate implements Processor<WindowedInput> {
   readonly #options: WindowAggregateOptions;
   readonly #context: NodeContext;
   readonly #windows: FixedWindows;
-  readonly #store: MemoryWindowStore;
+  readonly #store: WindowStore;
   readonly #bounds: number[] = [];
+  readonly #time: FinalTime;
 
   constructor(options: WindowAggregateOptions, windows: FixedWindows, context: NodeContext) {
     this.#options = options;
     this.#context = context;
     this.#windows = windows;
-    this.#store = context.store<MemoryWindowStore>(options.store);
+    this.#store = context.store<WindowStore>(options.store);
+    this.#time = new FinalTime(context.storeNumber);
   }
 
   process(input: WindowedInput): void {
@@ -80,13 +82,18 @@ export class FixedAggregate implements Processor<WindowedInput> {
   advance(watermark: number): void {
     const lastEnd = this.#windows.closedUpTo(watermark);
     if (this.#store.firstEnd > lastEnd) return;
-    if (this.#options.emit === 'updates') this.flush();
-    for (const entry of this.#store.takeClosed(lastEnd)) this.#close(entry);
+    const isFinal = this.#options.emit === 'final';
+    // Those that stay open have time until the commit, and may change once more.
+    if (!isFinal) this.#update(this.#store.takePending(lastEnd));
+    for (const entry of this.#store.takeClosed(lastEnd, isFinal)) this.#close(entry);
   }
 
   flush(): void {
-    if (this.#options.emit !== 'updates') return;
-    for (const entry of this.#store.takePending()) {
+    if (this.#options.emit === 'updates') this.#update(this.#store.takePending());
+  }
+
+  #update(changed: readonly WindowEntry[]): void {
+    for (const entry of changed) {
       const folded = this.#fold(entry, () => undefined);
       if (folded === undefined) continue;
       // The last contributor was read in this commit, so its ow is at least whatever was promised before it.
@@ -114,8 +121,8 @@ export class FixedAggregate implements Processor<WindowedInput> {
 
   #emit(entry: WindowEntry, value: unknown, timestamp: number, originWatermark: number): void {
     const key: WindowKey<unknown> = { key: entry.key, start: entry.start, end: entry.end };
-    const coordinate = finalCoordinate(this.#context.storeNumber, entry.start, entry.end, keyBytes(entry.key));
-    this.#context.emitAt({ key, value, timestamp }, { originWatermark, coordinate });
+    this.#time.set(originWatermark, entry.start, entry.end, keyText(entry.key));
+    this.#context.emitAt({ key, value, timestamp }, this.#time);
   }
 
   /** undefined when not one record could be folded. */

@@ -101,10 +101,19 @@ export class BatchBuilder {
 
   /** A key or a value that is UTF-8 text. */
   textField(text: string): void {
-    const { length } = text;
-    this.#atRoom(length * 3 + FIELDS_BYTES);
-    const start = this.#at + LENGTH_BYTES;
-    this.#endField(start, writeUtf8(text, this.#bytes, start));
+    const start = this.openField(text.length * 3);
+    this.closeField(start, writeUtf8(text, this.#bytes, start));
+  }
+
+  /** A key or a value that the caller writes into `bytes`, from the place that is returned on, with room for `atMost` bytes. */
+  openField(atMost: number): number {
+    this.#atRoom(atMost + FIELDS_BYTES);
+    return this.#at + LENGTH_BYTES;
+  }
+
+  /** The field that was opened is bytes[start, end). */
+  closeField(start: number, end: number): void {
+    this.#at = this.#moved(start, end);
   }
 
   /** A key or a value as `serde` writes it. */
@@ -121,7 +130,7 @@ export class BatchBuilder {
       end = serde.serializeAt(value, this.#bytes, start);
     }
     this.#atRoom(FIELDS_BYTES + end - this.#at);
-    this.#endField(start, end);
+    this.closeField(start, end);
   }
 
   /** How many headers follow. */
@@ -207,10 +216,6 @@ export class BatchBuilder {
   /** As #room, for the record that was begun. */
   #atRoom(needed: number): void {
     if (this.#at + needed > this.#bytes.length) this.#room(this.#at - this.#size + needed);
-  }
-
-  #endField(start: number, end: number): void {
-    this.#at = this.#moved(start, end);
   }
 
   /** Writes the length of bytes[start, end) before them, and moves them where it takes more or less than LENGTH_BYTES. Returns their end. */

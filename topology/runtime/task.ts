@@ -8,7 +8,7 @@ import type { SubTopology } from '../dsl/topology.ts';
 import { InvariantError, RecordError, TopologyError } from '../errors.ts';
 import type { AnyRecord } from '../record.ts';
 import type { RecordCursor } from '../record-batch.ts';
-import type { ChangelogEntry, StateStore } from '../state/store.ts';
+import type { ChangelogEntry, ChangeSink, StateStore } from '../state/store.ts';
 import type { RecordTime } from '../time/record-time.ts';
 import { StreamClock } from '../time/stream-clock.ts';
 import { type TimePolicy, timePolicy, type TimePolicyName } from '../time/time-policy.ts';
@@ -193,8 +193,10 @@ export class Task {
     for (const store of this.stores.values()) {
       const topic = this.#output.changelogOf(store.name);
       try {
-        const changes = store.takeChanges();
         const clock = this.#clocks.get(store.name)?.takeChanges() ?? [];
+        const isDirect = this.#keep === undefined && store.writeChanges !== undefined;
+        if (isDirect) store.writeChanges?.(this.#changeSink(collector, topic));
+        const changes = isDirect ? [] : store.takeChanges();
         for (const change of changes) collector.add(topic, this.#partition, change);
         for (const change of clock) collector.add(topic, this.#partition, change);
         if (changes.length + clock.length > 0) this.#keep?.(store.name, changes, clock);
@@ -210,6 +212,14 @@ export class Task {
         );
       }
     }
+  }
+
+  #changeSink(collector: RecordCollector, topic: string): ChangeSink {
+    const pending = collector.partition(topic, this.#partition);
+    return {
+      begin: (timestamp) => collector.begin(pending, timestamp),
+      end: (batch) => collector.end(pending, batch, undefined),
+    };
   }
 
   /** A record that could not even be read, with its original bytes. */

@@ -5,10 +5,10 @@ import {
   byKey,
   decodeWindowEntry,
   encodeWindowEntry,
-  type MemoryWindowStore,
   parseWindowEntryKey,
   type WindowEntry,
   windowEntryKey,
+  type WindowStore,
 } from './window-store.ts';
 
 interface Cell extends WindowEntry {
@@ -25,9 +25,6 @@ interface Bucket {
   /** Entries that are on disk and not in memory. */
   away: number;
 }
-
-/** The methods of the store in memory. */
-type WindowStore = Pick<MemoryWindowStore, keyof MemoryWindowStore>;
 
 /**
  * Windows above a file: which windows are open is known in memory, and how many entries each has; what was used lately is there as objects. An entry
@@ -97,9 +94,9 @@ export class PersistentWindowStore implements WindowStore, PersistentStore {
     this.#pending.add(entry);
   }
 
-  takePending(): WindowEntry[] {
-    const pending = [...this.#pending];
-    this.#pending.clear();
+  takePending(lastEnd = Infinity): WindowEntry[] {
+    const pending = [...this.#pending].filter((entry) => entry.end <= lastEnd);
+    for (const entry of pending) this.#pending.delete(entry);
     return pending;
   }
 

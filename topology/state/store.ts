@@ -3,6 +3,8 @@
  * All stores are rebuilt from their changelog by `restore`.
  */
 
+import type { BatchBuilder } from '../record-batch.ts';
+
 /** What a store is, known at build time. `name` is unique in its stage; the changelog topic is `<app>-<name>-changelog`. */
 export interface StoreSpec {
   readonly name: string;
@@ -30,6 +32,12 @@ export interface ChangelogEntry {
   readonly timestamp: number;
 }
 
+/** Where changes can be written without being made: each is begun, gets its fields, and is ended. */
+export interface ChangeSink {
+  begin(timestamp: number): BatchBuilder;
+  end(batch: BatchBuilder): void;
+}
+
 /** What every store can do. */
 export interface StateStore {
   readonly name: string;
@@ -37,6 +45,8 @@ export interface StateStore {
   readonly size: number;
   /** What changed since the last call, serialised; afterwards nothing is dirty. A key that changed several times is in it once. */
   takeChanges(): ChangelogEntry[];
+  /** As `takeChanges`, straight into `sink`. Returns how many. */
+  writeChanges?(sink: ChangeSink): number;
   /** Applies one changelog record; only before the first record is processed. */
   restore(key: Uint8Array, value: Uint8Array | null): void;
   clear(): void;
