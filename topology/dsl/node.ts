@@ -47,6 +47,8 @@ export interface NodeSpec {
   readonly ordered?: boolean;
   /** An aggregation that can make one accumulator of two: sessions need it under stream-time. */
   readonly merges?: boolean;
+  /** Its accumulators are added, which cannot fail: windows may be kept in panes. */
+  readonly isSum?: boolean;
   /** A repartition node that sends each record to every partition. */
   readonly broadcast?: boolean;
   /** Depends on the order of its input, and takes that of the log: one partition of an origin topic, or sorted() before it. */

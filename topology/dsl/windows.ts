@@ -3,6 +3,8 @@ import { TopologyError } from '../errors.ts';
 import { dayStart, monthStart, nextDay, nextMonth, nextWeek, weekStart } from './calendar.ts';
 
 const HOUR_MS = 3_600_000;
+/** A window of more panes would be put together from too many for each of its rows. */
+const MAX_PANES = 8;
 
 /** What all windows have. Times in ms since the epoch. */
 interface WindowsBase {
@@ -25,6 +27,8 @@ export interface FixedWindows extends WindowsBase {
   readonly sizeMs: number;
   /** Appends start and end of every window that holds the timestamp, the earliest window first. */
   windowsOf(timestamp: number, bounds: number[]): void;
+  /** Length of the panes of which each window is made, ms; undefined where windows are not made of a few panes. */
+  readonly paneMs?: number;
 }
 
 /** Windows [start, end], both ends in them, that the records of a key make: more than `gapMs` without one ends a window. */
@@ -84,6 +88,7 @@ export function hopping(options: {
       : `hopping ${options.size} every ${options.advance}, grace ${options.grace}`,
     kind: 'hopping',
     sizeMs,
+    ...(!tumbles && sizeMs % advanceMs === 0 && sizeMs / advanceMs <= MAX_PANES ? { paneMs: advanceMs } : {}),
     windowsOf: (timestamp, bounds) => {
       const first = (Math.floor((timestamp - sizeMs) / advanceMs) + 1) * advanceMs;
       for (let start = first; start <= timestamp; start += advanceMs) {

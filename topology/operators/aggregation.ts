@@ -40,6 +40,8 @@ interface Fold {
   readonly commutative: boolean;
   /** Accumulators of two sessions become one; without it sessions keep their records. */
   readonly merge?: (a: never, b: never) => unknown;
+  /** See WindowAggregateOptions. */
+  readonly isSum?: boolean;
 }
 
 /** The node of an aggregation: over windows when a windowedBy is before it, else a table. */
@@ -56,6 +58,7 @@ export function aggregation<I extends Groupable, O>(
     emits: emit,
     ordered: !fold.commutative,
     merges: fold.merge !== undefined,
+    isSum: fold.isSum === true,
     store: { name: options.store, kind: 'window' },
     query: queryRow,
   };

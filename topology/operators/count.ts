@@ -12,5 +12,6 @@ export function count<I extends Groupable, E extends Emit = 'final'>(
     add: (n: number) => n + 1,
     commutative: true,
     merge: (a: number, b: number) => a + b,
+    isSum: true,
   });
 }

@@ -11,6 +11,8 @@ export interface WindowAggregateOptions {
   readonly commutative: boolean;
   /** Accumulators of two sessions become one: `a` is that of the earlier. */
   readonly merge?: (a: never, b: never) => unknown;
+  /** `merge` is addition and cannot fail: windows may be made of panes. */
+  readonly isSum?: boolean;
 }
 
 /** What windowedBy hands over: the record with its windows. */

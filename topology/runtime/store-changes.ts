@@ -1,5 +1,6 @@
 /** What an upgrade does to state: which stores go on, which begin empty, which cannot be what they were. */
 import type { Topology } from '../dsl/topology.ts';
+import { isInPanes } from '../operators/window-aggregate.ts';
 import { TopologyError } from '../errors.ts';
 
 /** What a new topology means for the stores of the old one. */
@@ -22,12 +23,15 @@ export function storeShapes(topology: Topology): Record<string, string> {
       for (const { name, kind } of spec.stores ?? [])
         shapes[name] = `${spec.kind} in a ${kind} store of ${partitions} partitions`;
       if (spec.store === undefined) continue;
-      const windows = parents[0]?.spec.windows?.text;
+      const of = parents[0]?.spec.windows;
+      const windows = of?.text;
+      const paned = of !== undefined && 'paneMs' in of && topology.time === 'watermark';
       const words = [
         spec.kind,
         spec.detail,
         windows === undefined ? undefined : `over ${windows}`,
         `in a ${spec.store.kind} store`,
+        paned && isInPanes(spec.isSum, spec.emits) ? 'by panes' : undefined,
         // What it keeps of its records differs.
         topology.time === 'watermark' ? undefined : `by ${topology.time}`,
       ];

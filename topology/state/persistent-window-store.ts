@@ -94,6 +94,10 @@ export class PersistentWindowStore implements WindowStore, PersistentStore {
     this.#pending.add(entry);
   }
 
+  pending(): readonly WindowEntry[] {
+    return [...this.#pending];
+  }
+
   takePending(lastEnd = Infinity): WindowEntry[] {
     const pending = [...this.#pending].filter((entry) => entry.end <= lastEnd);
     for (const entry of pending) this.#pending.delete(entry);

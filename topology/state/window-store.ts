@@ -119,6 +119,11 @@ export class MemoryWindowStore implements StateStore {
     entry.change = change;
   }
 
+  /** Open entries that takePending() would give. */
+  pending(): readonly WindowEntry[] {
+    return this.#pending.filter((entry) => entry.isPending);
+  }
+
   /** Open entries that end at or before `lastEnd` and were touched since the last call and the last changes: for updates, once per commit. */
   takePending(lastEnd = Infinity): WindowEntry[] {
     const taken: Held[] = [];
