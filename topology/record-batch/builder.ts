@@ -129,7 +129,9 @@ export class BatchBuilder {
       this.#atRoom(this.#bytes.length - this.#at - end + FIELDS_BYTES);
       end = serde.serializeAt(value, this.#bytes, start);
     }
-    this.#atRoom(FIELDS_BYTES + end - this.#at);
+    // Behind the value, which moves along when the batch grows.
+    this.#at = end;
+    this.#atRoom(FIELDS_BYTES);
     this.closeField(start, end);
   }
 

@@ -74,7 +74,10 @@ export class NodeSink {
     const raised = this.#floor > time.originWatermark ? this.#raised(time) : time;
     const at = batch.header(TIME_HEADER_NAME, timeBytes(raised));
     writeTime(batch.bytes, at, raised);
-    if (kind !== undefined) batch.bytes[batch.header(KEY_KIND_NAME, 1)] = kind.charCodeAt(0);
+    if (kind !== undefined) {
+      const kindAt = batch.header(KEY_KIND_NAME, 1);
+      batch.bytes[kindAt] = kind.charCodeAt(0);
+    }
     this.#collector.end(pending, batch, this.#marks[partition]);
   }
 
