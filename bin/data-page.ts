@@ -43,13 +43,14 @@ export function contractsOf({ subTopologies }: Topology): Contract<object>[] {
 }
 
 /** Per topic what the stage that writes it reads, without the engine's own topics. */
-function sourcesOf({ stages, subTopologies, internalTopics }: Topology): Map<string, string[]> {
+function sourcesOf({ stages, subTopologies, globalTables, internalTopics }: Topology): Map<string, string[]> {
   const internal = names(internalTopics);
   const own = (name: string): boolean => !internal.has(name);
   const from = new Map<string, string[]>();
   for (const { name } of stages) {
     const subs = subTopologies.filter(({ stage }) => stage === name);
-    const read = subs.flatMap(({ sources }) => sources.map(({ topic }) => topic.name)).filter(own);
+    const tables = globalTables.filter(({ stage }) => stage === name);
+    const read = [...subs.flatMap(({ sources }) => sources), ...tables].map(({ topic }) => topic.name).filter(own);
     const written = subs.flatMap(({ sinks }) => sinks.map(({ topic }) => topic.name)).filter(own);
     const texts = [...new Set(read)].map((topic) => `\`${topic}\``);
     for (const topic of written) from.set(topic, [...(from.get(topic) ?? []), ...texts]);

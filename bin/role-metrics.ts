@@ -85,6 +85,7 @@ export function stageMetrics(stats: AppStats | undefined): Metric[] {
     one('sluice_commits_total', 'Transactions committed by the slots held now.', 'counter', stats.commits),
     ...restoreMetrics(stats),
     ...standbyMetrics(stats),
+    ...globalTableMetrics(stats),
     {
       name: 'sluice_commit_seconds',
       help: 'Duration of commits, from begin to acknowledgement.',
@@ -128,6 +129,20 @@ function standbyMetrics({ standbys }: AppStats): Metric[] {
   return [
     per('lag_offsets', 'Changelog offsets that the copy of a slot is behind.', ({ lag }) => lag),
     per('bytes', 'The copy, estimated: entries times the mean size of their changes.', ({ bytes }) => bytes),
+  ];
+}
+
+/** Copies of whole topics, the same in every process. */
+function globalTableMetrics({ globalTables }: AppStats): Metric[] {
+  const per = (name: string, help: string, value: (table: AppStats['globalTables'][number]) => number): Metric => ({
+    name: `sluice_global_table_${name}`,
+    help,
+    type: 'gauge',
+    samples: globalTables.map((table) => ({ labels: { store: table.store }, value: value(table) })),
+  });
+  return [
+    per('rows', 'Rows of a global table.', ({ entries }) => entries),
+    per('lag_offsets', 'Offsets of its topic that it is behind.', ({ lag }) => lag),
   ];
 }
 

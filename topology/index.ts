@@ -20,7 +20,7 @@ export { type GroupFoldOptions, type GroupOptions, KGroupedTable } from './dsl/g
 export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './dsl/kstream.ts';
 export type { Emit, QueriedRow } from './dsl/node.ts';
 export { stage, type Stage, type StageBuilder, type TableOptions } from './dsl/stage.ts';
-export { buildTopology, type SubTopology, type Topology } from './dsl/topology.ts';
+export { buildTopology, type GlobalTable, type SubTopology, type Topology } from './dsl/topology.ts';
 export {
   calendarDay,
   calendarMonth,
@@ -59,7 +59,7 @@ export { count } from './operators/count.ts';
 export { dedupe, type DedupeOptions } from './operators/dedupe.ts';
 export { flatMapValues } from './operators/flat-map-values.ts';
 export type { ForeignKeyJoinOptions } from './operators/foreign-key-join.ts';
-export { globalJoin } from './operators/global-join.ts';
+export { globalJoin, type GlobalJoinOptions } from './operators/global-join.ts';
 export { keyBy } from './operators/key-by.ts';
 export { latestJoin, type LatestJoinOptions } from './operators/latest-join.ts';
 export { mapAsync, type MapAsyncOptions } from './operators/map-async.ts';
@@ -130,6 +130,7 @@ export {
 export { replayAppOf, replayNameOf, replayTopology } from './replay/replay-topology.ts';
 export { hearReplay, joinReplay, type ReplayShare, type ReplayWorker, SharedReplay } from './replay/shared-replay.ts';
 export { checkSinks } from './runtime/check-sinks.ts';
+export type { GlobalTableStats } from './runtime/global-tables.ts';
 export { encodeHint, type Hint, HINTS_TOPIC, HintView, parseHint } from './runtime/hints.ts';
 export type {
   CommittedOffset,

@@ -80,13 +80,14 @@ export function topologyOf(
   const isShown = (name: string): boolean => catalogue.of(name).tier !== null;
   const stages = topology.stages.map(({ name }) => {
     const subs = topology.subTopologies.filter((sub) => sub.stage === name);
-    const names = (of: 'sources' | 'sinks'): string[] =>
-      [...new Set(subs.flatMap((sub) => sub[of].map(({ topic }) => topic.name)))].filter(isShown);
+    const tables = topology.globalTables.filter(({ stage }) => stage === name);
+    const names = (ends: readonly { readonly topic: { readonly name: string } }[]): string[] =>
+      [...new Set(ends.map(({ topic }) => topic.name))].filter(isShown);
     return {
       name,
       tier: tierOf(name),
-      reads: names('sources'),
-      writes: names('sinks'),
+      reads: names([...subs.flatMap(({ sources }) => sources), ...tables]),
+      writes: names(subs.flatMap(({ sinks }) => sinks)),
       tasks: subs.reduce((sum, sub) => sum + sub.partitions, 0),
       stores: subs.reduce((sum, sub) => sum + sub.stores.length, 0),
     };

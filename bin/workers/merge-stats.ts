@@ -15,6 +15,7 @@ export function mergeStats(all: readonly WorkerStats[]): WorkerStats {
     restoring: sumOfRestores(all.map(({ restoring }) => restoring)),
     state: sumOfBudgets(all.flatMap(({ state }) => state ?? [])),
     standbys: all.flatMap(({ standbys }) => standbys).toSorted((a, b) => a.slot - b.slot),
+    globalTables: mergeGlobalTables(all.flatMap(({ globalTables }) => globalTables)),
     ready: all.every(({ ready }) => ready),
   };
 }
@@ -43,6 +44,13 @@ function mergeStage(parts: readonly StageStats[]): StageStats {
     lagMs: watermark === null || !Number.isFinite(newest) ? null : Math.max(0, newest - watermark),
     heldBackBy: least?.heldBackBy ?? null,
   };
+}
+
+/** Each worker has all rows: what the last of them has read counts. */
+function mergeGlobalTables(all: WorkerStats['globalTables']): WorkerStats['globalTables'] {
+  return [...Map.groupBy(all, ({ store }) => store).values()].flatMap((same) =>
+    same.toSorted((a, b) => b.lag - a.lag).slice(0, 1),
+  );
 }
 
 function sumOfBudgets(all: readonly NonNullable<WorkerStats['state']>[]): WorkerStats['state'] {

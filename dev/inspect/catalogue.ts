@@ -46,7 +46,7 @@ export class Catalogue {
 
   /** `declared`: topics that sinks read and no stage does, too. */
   constructor(topology: Topology, declared: readonly Declared[] = []) {
-    const ends = topology.subTopologies.flatMap((sub) => [...sub.sources, ...sub.sinks]);
+    const ends = [...topology.subTopologies.flatMap((sub) => [...sub.sources, ...sub.sinks]), ...topology.globalTables];
     const topics = ends.flatMap(({ topic }) => ('value' in topic ? [topic as Declared] : []));
     for (const topic of [...declared, ...topics]) this.#declare(topic);
     for (const { name } of topology.internalTopics) this.#put(name, { kind: 'repartition', spreadByText: true });

@@ -1,22 +1,27 @@
 /** `sluice describe`: an application's topology, or one stage of it. */
-import { deadLetterTopicOf, describeText, lateTopicOf, type SubTopology, toMermaid, type Topology } from '#topology';
+import { deadLetterTopicOf, describeText, lateTopicOf, toMermaid, type Topology } from '#topology';
 import { unknownName } from './nearest.ts';
 
-/** The sub-topologies of one stage, or all. SluiceError SLC_INSPECT_STAGE. */
-export function partsOf(topology: Topology, stage: string | undefined): readonly SubTopology[] {
-  if (stage === undefined) return topology.subTopologies;
+type Parts = Pick<Topology, 'subTopologies' | 'globalTables' | 'time'>;
+
+/** What one stage is made of, or all are. SluiceError SLC_INSPECT_STAGE. */
+export function partsOf(topology: Topology, stage: string | undefined): Parts {
+  if (stage === undefined) return topology;
   const names = topology.stages.map(({ name }) => name);
   if (!names.includes(stage)) throw unknownName('SLC_INSPECT_STAGE', 'stage', stage, names);
-  return topology.subTopologies.filter((sub) => sub.stage === stage);
+  const isOwn = (part: { readonly stage: string }): boolean => part.stage === stage;
+  const { subTopologies, globalTables, time } = topology;
+  return { subTopologies: subTopologies.filter(isOwn), globalTables: globalTables.filter(isOwn), time };
 }
 
 /** For people. */
 export function topologyText(topology: Topology, stage: string | undefined): string {
-  const subs = partsOf(topology, stage);
+  const parts = partsOf(topology, stage);
+  const subs = parts.subTopologies;
   const stages = new Set(subs.map((sub) => sub.stage)).size;
   const tasks = subs.reduce((sum, sub) => sum + sub.partitions, 0);
   const counts = `${stages} stages, ${subs.length} sub-topologies, ${tasks} tasks`;
-  return `application ${topology.app}, epoch ${topology.epoch}: ${counts}\n${describeText(subs, topology.time)}`;
+  return `application ${topology.app}, epoch ${topology.epoch}: ${counts}\n${describeText(parts)}`;
 }
 
 /** A Mermaid flowchart. */
@@ -26,7 +31,7 @@ export function topologyMermaid(topology: Topology, stage: string | undefined): 
 
 /** As documented in docs/INSPECT.md. */
 export function topologyJson(topology: Topology, stage: string | undefined): Record<string, unknown> {
-  const subs = partsOf(topology, stage);
+  const { subTopologies: subs, globalTables } = partsOf(topology, stage);
   const changelogs = new Map(topology.changelogs.map(({ store, topic }) => [store, topic]));
   return {
     app: topology.app,
@@ -35,6 +40,9 @@ export function topologyJson(topology: Topology, stage: string | undefined): Rec
       name,
       late: lateTopicOf(name),
       deadLetters: deadLetterTopicOf(name),
+      globalTables: globalTables
+        .filter((table) => table.stage === name)
+        .map(({ store, topic, node }) => ({ name: node.name, store, topic: topic.name })),
       subTopologies: own.map(({ id, partitions, sources, sinks, stores, nodes }) => ({
         id,
         partitions,
@@ -50,7 +58,7 @@ export function topologyJson(topology: Topology, stage: string | undefined): Rec
           name: node.name,
           kind: node.spec.kind,
           detail: node.spec.detail ?? null,
-          parents: node.parents.map((parent) => parent.name),
+          parents: [...node.parents, ...(node.globalTables ?? [])].map((parent) => parent.name),
         })),
       })),
     })),

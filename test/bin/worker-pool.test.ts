@@ -122,6 +122,7 @@ describe('numbers of several workers', () => {
     commitMs: { bounds: [], counts: [], sum: 0 },
     restoring: { total: 0, done: 0, perSecond: 0, etaMs: 0 },
     standbys: [],
+    globalTables: [],
     ready: true,
   });
   const merged = (...all: Partial<StageStats>[]): StageStats | undefined => mergeStats(all.map(worker)).stages[0];

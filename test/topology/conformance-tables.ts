@@ -57,8 +57,8 @@ export const tableCases: Readonly<Record<string, CaseTopology>> = {
     const keyOf = ({ value }: { readonly value: string }): string | null => value.split(',')[1] ?? null;
     const stream = s.stream(input('in'));
     const plus = (value: string, row: string | null): string => append(value, String(row));
-    out('inner', stream.pipe(globalJoin(table, keyOf, plus, { store: 'inner', join: 'inner' })));
-    out('leftjoin', stream.pipe(globalJoin(table, keyOf, plus, { store: 'leftjoin', join: 'left' })));
+    out('inner', stream.pipe(globalJoin(table, keyOf, plus, { join: 'inner' })));
+    out('leftjoin', stream.pipe(globalJoin(table, keyOf, plus, { join: 'left' })));
   },
   '27-cogroup': (s, { in: input, out }) => {
     const add = (text: string, value: string): string => text + value;

@@ -32,7 +32,7 @@ export const types = stage('types', (s) => {
   same<KTable<string, string>>()(table.foreignKeyJoin(numbered, (buy) => buy.units, (_buy, item) => item.cat, { store: 'f', join: 'inner' }), true);
   same<KStream<string, string>>()(b.pipe(latestJoin(other, (buy, item) => buy.item + item.cat, { store: 'l', join: 'inner' })), true);
   const everywhere = s.globalTable(people, { store: 'g' });
-  same<KStream<string, string>>()(b.pipe(globalJoin(everywhere, (r) => r.value.units, (_buy, item) => item.cat, { store: 'gj', join: 'inner' })), true);
+  same<KStream<string, string>>()(b.pipe(globalJoin(everywhere, (r) => r.value.units, (_buy, item) => item.cat, { join: 'inner' })), true);
   same<KStream<string, string>>()(b.pipe(peek((r) => void r.value.units), flatMapValues((buy) => [buy.item])), true);
   const both = cogroup(b, (n: number, buy) => n + buy.units).cogroup(s.stream(items), (n, item) => n + item.cat.length);
   same<KTable<string, number>>()(both.aggregate(() => 0, { store: 'b' }), true);
@@ -44,7 +44,7 @@ export const types = stage('types', (s) => {
   // @ts-expect-error a foreign key of another type than the other table's keys
   table.foreignKeyJoin(numbered, (buy) => buy.item, () => '', { store: 'x3', join: 'inner' });
   // @ts-expect-error a global table asked for a key of another type
-  b.pipe(globalJoin(everywhere, (r) => r.value.item, () => '', { store: 'x4', join: 'inner' }));
+  b.pipe(globalJoin(everywhere, (r) => r.value.item, () => '', { join: 'inner' }));
   // @ts-expect-error a left join may have no row
   table.leftJoin(other, (buy, item) => buy.item + item.cat, { store: 'x5' });
   // @ts-expect-error streams of different key types

@@ -20,6 +20,8 @@ export interface OperatorDefinition<I, O> {
   readonly tables?: readonly GraphNode[];
   /** Further streams that a keyed operator reads, as parents behind `tables`: they get a repartition topic where they need one. */
   readonly streams?: readonly GraphNode[];
+  /** Global tables that it looks into: NodeContext.globalTable. */
+  readonly globalTables?: readonly GraphNode[];
 }
 
 /**
@@ -27,11 +29,11 @@ export interface OperatorDefinition<I, O> {
  * it runs at once, with state in memory and the largest timestamp as watermark. TopologyError SLC_STAGE_HIDDEN_OPERATOR where a stage cannot see it.
  */
 export function defineOperator<I, O>(definition: OperatorDefinition<I, O>): OperatorFunction<I, O> {
-  const { spec, create, tables = [], streams = [] } = definition;
+  const { spec, create, tables = [], streams = [], globalTables = [] } = definition;
   return (source) => {
     if (source instanceof Trace) {
-      const entry = { rx: false, spec, create: create as CreateProcessor<never, unknown>, tables, streams } as const;
-      return source.add(entry);
+      const noted = { spec, create: create as CreateProcessor<never, unknown>, tables, streams, globalTables };
+      return source.add({ rx: false, ...noted });
     }
     if (scope.building !== undefined) {
       throw new TopologyError(
@@ -49,7 +51,7 @@ export function defineOperator<I, O>(definition: OperatorDefinition<I, O>): Oper
         { hint: 'move it out of mergeMap/defer' },
       );
     }
-    if (tables.length + streams.length > 0) {
+    if (tables.length + streams.length + globalTables.length > 0) {
       throw new TopologyError(
         'SLC_STAGE_JOIN',
         `${spec.kind}() reads another stream or table, which only a stage can give`,
@@ -81,6 +83,9 @@ function runPlain<I, O>(source: Observable<I>, { spec, create }: OperatorDefinit
         return windows;
       },
       store: <S extends StateStore>(name: string): S => storeIn(stores, withWindows(spec, windows), name) as S,
+      globalTable: (name) => {
+        throw new TopologyError('SLC_STAGE_JOIN', `${spec.kind}() has no global table ${name} outside of a stage`);
+      },
       policy: timePolicy('watermark'),
       clock: new StreamClock(),
       arrive: () => watermark,

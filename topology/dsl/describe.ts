@@ -1,13 +1,19 @@
 import type { GraphNode } from './graph.ts';
 import { noFunctionOfTheLog } from './log-function.ts';
-import type { TimePolicyName } from '../time/time-policy.ts';
-import type { SubTopology } from './topology.ts';
+import type { GlobalTable, SubTopology, Topology } from './topology.ts';
 
 /** The topology as text, one node a line. */
-export function describeText(subs: readonly SubTopology[], time: TimePolicyName): string {
+export function describeText({
+  subTopologies: subs,
+  globalTables,
+  time,
+}: Pick<Topology, 'subTopologies' | 'globalTables' | 'time'>): string {
   const marks = noFunctionOfTheLog(subs);
-  const stages = [...Map.groupBy(subs, (sub) => sub.stage)].flatMap(([stage, own]) => [
+  const names = new Set([...subs, ...globalTables].map(({ stage }) => stage));
+  const ofStages = [...names].map((name) => [name, subs.filter(({ stage }) => stage === name)] as const);
+  const stages = ofStages.flatMap(([stage, own]) => [
     `stage ${stage}`,
+    ...globalTables.filter((table) => table.stage === stage).flatMap((table) => globalTableLines(table, own)),
     ...own.flatMap((sub) => [
       `  sub-topology ${sub.id} (${sub.partitions} tasks)`,
       ...topicLines('reads', sub.sources),
@@ -28,6 +34,16 @@ function storeText({ kind, retentionMs }: SubTopology['stores'][number]): string
   return retentionMs === undefined ? kind : `${kind}, kept ${retentionMs / 1_000} s of event time`;
 }
 
+function globalTableLines({ store, topic, node }: GlobalTable, subs: readonly SubTopology[]): string[] {
+  const joins = subs.flatMap(({ nodes }) => nodes).filter((each) => each.globalTables?.includes(node) === true);
+  const to = joins.map(({ name }) => name);
+  return [
+    '  in every process',
+    `    reads ${topic.name} (${topic.partitions} partitions, all of them)`,
+    `    ${node.name} (${topic.name}) [store ${store}]${to.length > 0 ? ` -> ${to.join(', ')}` : ''}`,
+  ];
+}
+
 function nodeLines(sub: SubTopology, marks: ReadonlyMap<GraphNode, string>): string[] {
   return sub.nodes.map((node) => {
     const to = childrenOf(node, sub).map((child) => child.name);
@@ -45,7 +61,10 @@ function childrenOf(node: GraphNode, sub: SubTopology): GraphNode[] {
 }
 
 /** Topics and stages as a Mermaid flowchart. */
-export function toMermaid(subs: readonly SubTopology[]): string {
+export function toMermaid({
+  subTopologies: subs,
+  globalTables,
+}: Pick<Topology, 'subTopologies' | 'globalTables'>): string {
   const ids = new Map<string, string>();
   const lines: string[] = [];
   const idOf = (name: string, open: string, close: string): string => {
@@ -61,6 +80,13 @@ export function toMermaid(subs: readonly SubTopology[]): string {
     for (const { topic } of sub.sources) lines.push(`  ${idOf(topic.name, '([', '])')} --> ${task}`);
     for (const { topic } of sub.sinks) lines.push(`  ${task} --> ${idOf(topic.name, '([', '])')}`);
     for (const { name } of sub.stores) lines.push(`  ${task} -.- ${idOf(name, '[(', ')]')}`);
+  }
+  for (const { store, topic, node } of globalTables) {
+    const table = idOf(store, '[(', ')]');
+    lines.push(`  ${idOf(topic.name, '([', '])')} --> ${table}`);
+    for (const sub of subs.filter(({ nodes }) => nodes.some((each) => each.globalTables?.includes(node) === true))) {
+      lines.push(`  ${table} --> ${idOf(`${sub.stage} #${sub.id}`, '[', ']')}`);
+    }
   }
   return ['flowchart LR', ...lines].join('\n');
 }

@@ -1,6 +1,6 @@
 import type { Graph, GraphNode } from './graph.ts';
 
-/** A table of which every partition has all rows, so that a stream can be joined with it by any key. */
+/** A table of which every process has all rows, so that a stream can be joined with it by any key. */
 export class GlobalKTable<in out K, in out V> {
   /** Never present at run time: carries the types. */
   declare readonly row: (key: K) => V;

@@ -22,6 +22,8 @@ export interface GraphNode {
   readonly name: string;
   readonly spec: NodeSpec;
   readonly parents: readonly GraphNode[];
+  /** Global tables that it looks into: nothing flows from them, so they are no parents. */
+  readonly globalTables?: readonly GraphNode[];
   readonly create?: CreateProcessor<never, unknown>;
   /** What a source or table reads, or a sink writes. */
   readonly topic?: AnyTopic | InternalTopic;
@@ -66,7 +68,16 @@ export class Graph {
       if (entry.spec.keyed === true) guardKeys(node);
       const spec = withWindows(entry.spec, node.spec.windows);
       const others = entry.streams.map((other) => this.#keyed(other, `${spec.store?.name ?? spec.kind}-right`));
-      node = this.add(spec, [node, ...entry.tables, ...others], { create: entry.create });
+      const { create, globalTables } = entry;
+      if (!globalTables.every((table) => this.nodes.includes(table))) {
+        throw this.#error(
+          'SLC_STAGE_JOIN',
+          `${spec.kind}() looks into a global table of another stage`,
+          'declare it in this stage too, under a store name of its own: a process keeps one copy of a topic',
+        );
+      }
+      const more = globalTables.length === 0 ? { create } : { create, globalTables };
+      node = this.add(spec, [node, ...entry.tables, ...others], more);
       i++;
     }
     if (node.spec.windows !== undefined)

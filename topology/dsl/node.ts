@@ -20,6 +20,12 @@ export interface QueriedRow {
   readonly timestamp: number;
 }
 
+/** A global table as a join sees it. */
+export interface GlobalRows {
+  /** The value of a key as it is now; undefined when there is none. */
+  get(key: unknown): unknown;
+}
+
 /** What is known of a node before any record. */
 export interface NodeSpec {
   /** The operator, as the user wrote it: 'keyBy', 'count', ... */
@@ -49,8 +55,6 @@ export interface NodeSpec {
   readonly merges?: boolean;
   /** Its accumulators are added, which cannot fail: windows may be kept in panes. */
   readonly isSum?: boolean;
-  /** A repartition node that sends each record to every partition. */
-  readonly broadcast?: boolean;
   /** Depends on the order of its input, and takes that of the log: one partition of an origin topic, or sorted() before it. */
   readonly inLogOrder?: boolean;
   /** Event time before a record on which what becomes of it may depend, besides windows and tables, ms. */
@@ -72,6 +76,8 @@ export interface NodeContext {
   readonly windows: Windows | undefined;
   /** The node's store, or that of a table it reads. */
   store<S extends StateStore>(name: string): S;
+  /** A global table that the node looks into, complete before the first record of a process: by the name of its store. The same for all tasks. */
+  globalTable(store: string): GlobalRows;
   readonly policy: TimePolicy;
   /**
    * Kept with the node's store: under stream-time its clock (see arrive), under watermark free for the node's own use, to remember across restarts up to

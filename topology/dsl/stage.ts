@@ -23,8 +23,9 @@ export interface StageBuilder {
    */
   table<K, V>(topic: Topic<K, V>, options: TableOptions): KTable<K, V>;
   /**
-   * A topic read as a table of which every partition has all rows, for globalJoin(). An internal topic `<app>-<store>-repartition` carries each row to every
-   * partition, within the transactions of the stage: for tables of moderate size.
+   * A topic read as a table of which every process has all rows, for globalJoin(). Each process reads the whole topic itself, all partitions, before its
+   * first task runs, and goes on reading: one copy in memory for all its tasks, no repartition topic and no changelog, since the topic is both. So the topic
+   * must keep the last record of each key. Keys are text.
    */
   globalTable<K, V>(topic: Topic<K, V>, options: { readonly store: string }): GlobalKTable<K, V>;
 }
@@ -71,10 +72,8 @@ export function stage(name: string, build: (builder: StageBuilder) => void): Sta
       return new KTable<K, V>(graph, graph.add(spec, [], { topic: topic as unknown as AnyTopic, create }));
     },
     globalTable: <K, V>(topic: Topic<K, V>, { store }: { readonly store: string }) => {
-      const read = { kind: 'globalTable', detail: topic.name } as const;
-      const from = graph.add(read, [], { topic: topic as unknown as AnyTopic, create: source });
-      const everywhere = { kind: 'repartition', detail: store, broadcast: true } as const;
-      return new GlobalKTable<K, V>(graph, graph.add(everywhere, [from], { repartition: store }));
+      const spec = { kind: 'globalTable', detail: topic.name, store: { name: store, kind: 'key-value' } } as const;
+      return new GlobalKTable<K, V>(graph, graph.add(spec, [], { topic: topic as unknown as AnyTopic }));
     },
   });
   return { name, graph };

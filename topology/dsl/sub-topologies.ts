@@ -77,6 +77,8 @@ function cutNodes(stage: Stage, topics: ReadonlyMap<GraphNode, InternalTopic>): 
     return made;
   };
   for (const node of stage.graph.nodes) {
+    // Each process reads it as a whole: no task does.
+    if (node.spec.kind === 'globalTable') continue;
     const parents = node.parents.flatMap((parent) => cut.get(parent) ?? []);
     const topic = topics.get(node);
     if (topic === undefined) {
@@ -84,11 +86,7 @@ function cutNodes(stage: Stage, topics: ReadonlyMap<GraphNode, InternalTopic>): 
       continue;
     }
     const { stage: name } = node;
-    const spec: NodeSpec = {
-      kind: 'sink',
-      detail: topic.name,
-      ...(node.spec.broadcast === true ? { broadcast: true } : {}),
-    };
+    const spec: NodeSpec = { kind: 'sink', detail: topic.name };
     add({ stage: name, name: `to ${topic.name}`, spec, parents, topic });
     cut.set(
       node,

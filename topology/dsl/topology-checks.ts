@@ -2,14 +2,25 @@ import { TopologyError } from '../errors.ts';
 import { type GraphNode, isTable } from './graph.ts';
 import type { TimePolicyName } from '../time/time-policy.ts';
 import type { Stage } from './stage.ts';
-import type { SubTopology } from './topology.ts';
+import type { GlobalTable, SubTopology } from './topology.ts';
 
 /** What can only be seen with all stages in hand. Adds every problem that it finds. */
 export function checkTopology(
-  { stages, subs, time }: { stages: readonly Stage[]; subs: readonly SubTopology[]; time: TimePolicyName },
+  {
+    stages,
+    subs,
+    globalTables,
+    time,
+  }: {
+    stages: readonly Stage[];
+    subs: readonly SubTopology[];
+    globalTables: readonly GlobalTable[];
+    time: TimePolicyName;
+  },
   problems: TopologyError[],
 ): void {
-  checkNames(stages, subs, problems);
+  checkNames({ stages, subs, globalTables }, problems);
+  for (const table of globalTables) checkGlobalKeys(table, problems);
   checkWriters(subs, problems);
   for (const { nodes } of subs) for (const node of nodes) checkKeyFormat(node, problems);
   if (time === 'stream-time') for (const { nodes } of subs) for (const node of nodes) checkMerge(node, problems);
@@ -26,21 +37,43 @@ export function checkTopology(
   }
 }
 
-function checkNames(stages: readonly Stage[], subs: readonly SubTopology[], problems: TopologyError[]): void {
+function checkNames(
+  {
+    stages,
+    subs,
+    globalTables,
+  }: { stages: readonly Stage[]; subs: readonly SubTopology[]; globalTables: readonly GlobalTable[] },
+  problems: TopologyError[],
+): void {
   for (const [name, same] of Map.groupBy(stages, (stage) => stage.name)) {
     if (same.length > 1)
       problems.push(new TopologyError('SLC_TOPOLOGY_NAME', `${same.length} stages are called ${name}`));
   }
-  const stores = subs.flatMap((sub) => sub.stores.map((store) => ({ store: store.name, stage: sub.stage })));
+  const stores = [
+    ...subs.flatMap((sub) => sub.stores.map((store) => ({ store: store.name, stage: sub.stage }))),
+    ...globalTables,
+  ];
   for (const [name, same] of Map.groupBy(stores, (each) => each.store)) {
     if (same.length === 1) continue;
     const where = [...new Set(same.map((each) => each.stage))].join(', ');
     problems.push(
       new TopologyError('SLC_TOPOLOGY_NAME', `${same.length} stores are called ${name} (${where})`, {
-        hint: 'a store has one changelog: give each a name of its own',
+        hint: 'a store is found by its name: give each one of its own',
       }),
     );
   }
+}
+
+/** Its rows are found by the key that a join gives, which is text. */
+function checkGlobalKeys({ stage, topic, node }: GlobalTable, problems: TopologyError[]): void {
+  if (topic.key === 'text') return;
+  problems.push(
+    new TopologyError(
+      'SLC_TOPOLOGY_KEY_FORMAT',
+      `${stage}: ${node.name} needs keys as text, but ${topic.name} has its own key format`,
+      { hint: 'write it to a topic with text keys, behind a keyBy(), and read that one' },
+    ),
+  );
 }
 
 /** A task promises for a topic as one writer: two tasks of a stage and partition cannot. */

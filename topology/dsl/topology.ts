@@ -41,6 +41,15 @@ export interface Changelog {
   readonly partitions: number;
 }
 
+/** A topic that each process reads as a whole. */
+export interface GlobalTable {
+  readonly stage: string;
+  readonly store: string;
+  readonly topic: AnyTopic;
+  /** What the joins that look into it have among their `globalTables`. */
+  readonly node: GraphNode;
+}
+
 /** A whole application. */
 export interface Topology {
   readonly app: string;
@@ -48,6 +57,7 @@ export interface Topology {
   /** Upstream before downstream. */
   readonly stages: readonly Stage[];
   readonly subTopologies: readonly SubTopology[];
+  readonly globalTables: readonly GlobalTable[];
   readonly internalTopics: readonly InternalTopic[];
   readonly changelogs: readonly Changelog[];
   /** Per derived topic the stages whose tasks write it. */
@@ -75,7 +85,8 @@ export function buildTopology(
   for (const stage of ordered) {
     for (const sub of cutStage(stage, app, problems)) subTopologies.push({ ...sub, id: subTopologies.length });
   }
-  checkTopology({ stages: ordered, subs: subTopologies, time }, problems);
+  const globalTables = ordered.flatMap(globalTablesOf);
+  checkTopology({ stages: ordered, subs: subTopologies, globalTables, time }, problems);
   const [first] = problems;
   if (first !== undefined) {
     const text = problems
@@ -93,20 +104,21 @@ export function buildTopology(
       partitions: sub.partitions,
     })),
   );
-  const json = toJson(app, time, subTopologies);
+  const json = toJson({ app, time, globalTables }, subTopologies);
   const epoch = createHash('sha256').update(JSON.stringify(json)).digest('hex').slice(0, 12);
   return {
     app,
     time,
     stages: ordered,
     subTopologies,
+    globalTables,
     internalTopics,
     changelogs,
     writers: writersOf(subTopologies),
     epoch,
-    describe: () => describeText(subTopologies, time),
+    describe: () => describeText({ subTopologies, globalTables, time }),
     toJSON: () => json,
-    toMermaid: () => toMermaid(subTopologies),
+    toMermaid: () => toMermaid({ subTopologies, globalTables }),
   };
 }
 
@@ -153,10 +165,22 @@ function writersOf(subs: readonly SubTopology[]): Map<string, { stage: string; p
   return writers;
 }
 
-function toJson(app: string, time: TimePolicyName, subs: readonly SubTopology[]): unknown {
+function globalTablesOf({ name, graph }: Stage): GlobalTable[] {
+  return graph.nodes.flatMap((node) => {
+    const { spec, topic } = node;
+    if (spec.kind !== 'globalTable' || spec.store === undefined || topic === undefined || !('value' in topic))
+      return [];
+    return [{ stage: name, store: spec.store.name, topic, node }];
+  });
+}
+
+function toJson(
+  { app, time, globalTables }: Pick<Topology, 'app' | 'time' | 'globalTables'>,
+  subs: readonly SubTopology[],
+): unknown {
   const marks = noFunctionOfTheLog(subs);
   const nodeJson = (node: GraphNode): unknown => {
-    const { name, spec, parents, topic } = node;
+    const { name, spec, parents, globalTables: tables, topic } = node;
     return {
       name,
       kind: spec.kind,
@@ -166,11 +190,13 @@ function toJson(app: string, time: TimePolicyName, subs: readonly SubTopology[])
       ...(topic === undefined ? {} : { topic: topic.name }),
       ...(marks.has(node) ? { nondeterministic: marks.get(node) } : {}),
       parents: parents.map((parent) => parent.name),
+      ...(tables === undefined ? {} : { globalTables: tables.map((table) => table.name) }),
     };
   };
   return {
     app,
     ...(time === 'watermark' ? {} : { time }),
+    ...(globalTables.length === 0 ? {} : { globalTables: globalTables.map(globalTableJson) }),
     subTopologies: subs.map(({ id, stage, partitions, nodes }) => ({
       id,
       stage,
@@ -178,4 +204,8 @@ function toJson(app: string, time: TimePolicyName, subs: readonly SubTopology[])
       nodes: nodes.map(nodeJson),
     })),
   };
+}
+
+function globalTableJson({ stage, store, topic, node }: GlobalTable): unknown {
+  return { name: node.name, stage, store, topic: topic.name, partitions: topic.partitions };
 }

@@ -7,13 +7,17 @@ import { scope } from './scope.ts';
 /** Any operator: what flows is checked by the types of KStream.pipe. */
 export type AnyOperator = OperatorFunction<never, unknown>;
 
-/** An operator of the engine, as noted down. `tables` and `streams`: what it reads besides its stream, as further parents. */
+/**
+ * An operator of the engine, as noted down. `tables` and `streams`: what it reads besides its stream, as further parents; `globalTables`: what it looks
+ * into.
+ */
 export interface EngineEntry {
   readonly rx: false;
   readonly spec: NodeSpec;
   readonly create: CreateProcessor<never, unknown>;
   readonly tables: readonly GraphNode[];
   readonly streams: readonly GraphNode[];
+  readonly globalTables: readonly GraphNode[];
 }
 
 /** A plain RxJS operator, as noted down, with the names that its subscription shows. */

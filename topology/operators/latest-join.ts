@@ -33,12 +33,7 @@ export function latestJoin<K, V, T, O>(
   joiner: (value: V, row: never, key: K) => O,
   options: LatestJoinOptions & { readonly join: 'inner' | 'left' },
 ): OperatorFunction<StreamRecord<K, V>, StreamRecord<K, O>> {
-  const create = latestJoinProcessor({
-    store: options.store,
-    left: options.join === 'left',
-    keyOf: ({ key }) => key,
-    joiner,
-  });
+  const create = latestJoinProcessor({ store: options.store, left: options.join === 'left', joiner });
   return defineOperator({
     spec: {
       kind: 'latestJoin',
@@ -52,14 +47,12 @@ export function latestJoin<K, V, T, O>(
   });
 }
 
-/** What a join with rows as they are does; `keyOf` tells which row a record meets. */
-export function latestJoinProcessor(options: {
+function latestJoinProcessor(options: {
   readonly store: string;
   readonly left: boolean;
-  readonly keyOf: (record: AnyRecord) => unknown;
   readonly joiner: (value: never, row: never, key: never) => unknown;
 }): CreateProcessor<AnyRecord, AnyRecord> {
-  const { store, left, keyOf, joiner } = options;
+  const { store, left, joiner } = options;
   return (context, emit) => {
     const rows = context.store<MemoryKeyValueStore<unknown, unknown>>(store);
     const change = (record: AnyRecord): void => {
@@ -71,11 +64,10 @@ export function latestJoinProcessor(options: {
       process: (record, parent) => {
         if (parent === TABLE) return change(record);
         if (isAbsent(record.value)) return context.dropped(record, 'null value');
-        const at = keyOf(record);
-        if (isAbsent(at) && !left) return context.dropped(record, 'null key');
-        const row = isAbsent(at) ? null : (rows.get(at) ?? null);
-        if (row === null && !left) return;
         const { key, value, timestamp } = record;
+        if (isAbsent(key) && !left) return context.dropped(record, 'null key');
+        const row = isAbsent(key) ? null : (rows.get(key) ?? null);
+        if (row === null && !left) return;
         emit({ key, value: joiner(value as never, row as never, key as never), timestamp });
       },
     };

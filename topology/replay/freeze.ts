@@ -33,7 +33,8 @@ interface Range {
 export async function freezeReplay(options: FreezeOptions): Promise<ReplayPlan> {
   const { client, admin, live, replay, request, clock } = options;
   const topics = inputTopics(replay);
-  await checkTopics(admin, topics);
+  const tables = globalTopics(replay);
+  await checkTopics(admin, [...topics, ...tables]);
   const origins = partitionsOf(topics.filter((topic) => topic.origin !== undefined));
   const derived = partitionsOf(topics.filter((topic) => topic.origin === undefined));
   if (derived.length > 0 && request.to !== 'now') {
@@ -49,6 +50,8 @@ export async function freezeReplay(options: FreezeOptions): Promise<ReplayPlan> 
   const logs = await admin.offsets(origins, { committed: true });
   const ledger = await readLedger(client, admin, live.app, clock);
   const derivedLogs = await admin.offsets(derived, { committed: false });
+  const globals = partitionsOf(tables);
+  const globalLogs = await admin.offsets(globals, { committed: true });
   const whole = tablesBehind(replay);
   const inputs = [
     ...origins.map((at, i) => {
@@ -79,6 +82,7 @@ export async function freezeReplay(options: FreezeOptions): Promise<ReplayPlan> 
     ledgerEnd: ledger.end,
     names: replayNames(live, replay, request.id, ledger.roster?.topics ?? []),
     inputs,
+    globalTables: globals.map((at, i) => ({ ...at, end: globalLogs[i]?.end ?? 0n })),
     promises: [...ledger.promises.values()].filter(({ topic }) => foreign.has(topic)),
     finishedAt: null,
   };
@@ -90,6 +94,11 @@ export function inputTopics(replay: Topology): AnyTopic[] {
   const written = new Set(replay.subTopologies.flatMap((sub) => sub.sinks.map(({ topic }) => topic.name)));
   const read = sources.filter((topic): topic is AnyTopic => 'value' in topic && !written.has(topic.name));
   return [...new Map(read.map((topic) => [topic.name, topic])).values()];
+}
+
+/** Whoever writes them: a replay reads live's. */
+function globalTopics(replay: Topology): AnyTopic[] {
+  return [...new Map(replay.globalTables.map(({ topic }) => [topic.name, topic])).values()];
 }
 
 async function checkTopics(admin: KafkaAdmin, topics: readonly AnyTopic[]): Promise<void> {

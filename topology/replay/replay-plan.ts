@@ -32,6 +32,11 @@ export interface ReplayInput extends TopicPartition {
   readonly endClock: number;
 }
 
+/** Up to where a partition of a global table's topic is read, before the first record. */
+export interface ReplayTable extends TopicPartition {
+  readonly end: bigint;
+}
+
 /** Everything that decides what a replay computes, besides its code. */
 export interface ReplayPlan {
   readonly id: string;
@@ -48,6 +53,8 @@ export interface ReplayPlan {
   /** Numbered names (TIME.md rule 4), in live's order. */
   readonly names: readonly string[];
   readonly inputs: readonly ReplayInput[];
+  /** Absent in plans of before there were any. */
+  readonly globalTables?: readonly ReplayTable[];
   /** The newest promise of each live writer of a derived topic that it reads. */
   readonly promises: readonly WriterPromise[];
   /** Wall clock at which the replay had reached its ends, ms. */
@@ -87,6 +94,7 @@ export function checkSamePlan(plan: ReplayPlan, request: ReplayRequest, epoch: s
 /** What the runtime asks for. `pins`: those of the live ledger; what came after the plan was frozen has no effect. */
 export function feedOf(plan: ReplayPlan, pins: readonly Pin[]): ReplayFeed {
   const inputs = new Map(plan.inputs.map((input) => [`${input.topic}|${input.partition}`, input]));
+  const tables = new Map(plan.globalTables?.map(({ topic, partition, end }) => [`${topic}|${partition}`, end]));
   const byPartition = Map.groupBy(
     [...pins.filter((pin) => isFrozen(pin, inputs.get(`${pin.topic}|${pin.partition}`))), ...endPins(plan)],
     (pin) => pin.partition,
@@ -96,6 +104,7 @@ export function feedOf(plan: ReplayPlan, pins: readonly Pin[]): ReplayFeed {
       const input = inputs.get(`${topic}|${partition}`);
       return input && { offset: input.start, clock: input.startClock, end: input.end };
     },
+    tableEndOf: ({ topic, partition }) => tables.get(`${topic}|${partition}`),
     pinsOf: (partition) => byPartition.get(partition) ?? [],
     promises: plan.promises,
     names: plan.names,

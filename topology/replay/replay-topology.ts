@@ -32,7 +32,7 @@ export function replayTopology(
   };
   const stages = chosen.map((stage) => copyOf(stage, replayNameOf(stage.name, id), renamed));
   const built = buildTopology(stages, { app: replayAppOf(live.app, id), time: live.time });
-  const read = chosen.flatMap((stage) => topicNames(stage, (node) => node.parents.length === 0));
+  const read = chosen.flatMap((stage) => topicNames(stage, isSource));
   const foreign = read.flatMap((name) => {
     const writers = written.has(name) ? undefined : live.writers.get(name);
     return writers === undefined ? [] : [[name, writers] as const];
@@ -69,15 +69,24 @@ function topicNames(stage: Stage, which: (node: GraphNode) => boolean): string[]
   return stage.graph.nodes.filter(which).flatMap((node) => node.topic?.name ?? []);
 }
 
-/** What a node does is a function of the node alone, so the copy may share it. */
+const isSource = ({ parents, spec }: GraphNode): boolean => parents.length === 0 && spec.kind !== 'globalTable';
+
+/**
+ * What a node does is a function of the node alone, so the copy may share it. A global table stays live's, whoever writes its topic: it must be whole before
+ * the first record, and what the replay writes is not there yet.
+ */
 function copyOf(stage: Stage, name: string, renamed: (topic: AnyTopic) => AnyTopic): Stage {
   const graph = new Graph(name);
   const copies = new Map<GraphNode, GraphNode>();
   for (const node of stage.graph.nodes) {
-    const parents = node.parents.flatMap((parent) => copies.get(parent) ?? []);
-    const topic = node.topic === undefined ? undefined : renamed(node.topic as AnyTopic);
+    const copied = (nodes: readonly GraphNode[]): GraphNode[] => nodes.flatMap((each) => copies.get(each) ?? []);
+    const parents = copied(node.parents);
+    const globalTables = node.globalTables && { globalTables: copied(node.globalTables) };
+    const isTaken = node.topic === undefined || node.spec.kind === 'globalTable';
+    const topic = isTaken ? undefined : renamed(node.topic as AnyTopic);
     const spec = topic === undefined ? node.spec : { ...node.spec, detail: topic.name };
-    const copy: GraphNode = { ...node, stage: name, parents, spec, ...(topic === undefined ? {} : { topic }) };
+    const named = topic === undefined ? {} : { topic };
+    const copy: GraphNode = { ...node, stage: name, parents, spec, ...globalTables, ...named };
     copies.set(node, copy);
     graph.nodes.push(copy);
   }

@@ -15,6 +15,7 @@ export function topicsOf(topology: Topology, limits: TopicLimits = {}): TopicSpe
   for (const sub of topology.subTopologies) {
     for (const { topic } of [...sub.sources, ...sub.sinks]) if ('value' in topic) add(topicSpec(topic, limits));
   }
+  for (const { topic } of topology.globalTables) add(topicSpec(topic, limits));
   for (const { name, partitions } of topology.internalTopics)
     add({ name, partitions, config: topicConfig('repartition', limits) });
   for (const { topic, partitions } of topology.changelogs)

@@ -1,5 +1,4 @@
 /** Where one node of a task writes: a sink or a repartition topic. Records are encoded where they will be sent from. */
-import type { GraphNode } from '../dsl/graph.ts';
 import { RecordError } from '../errors.ts';
 import { murmur2 } from '../partitioner.ts';
 import type { AnyRecord } from '../record.ts';
@@ -18,7 +17,6 @@ let scratch = Buffer.allocUnsafe(1_024);
 
 export class NodeSink {
   readonly #collector: RecordCollector;
-  readonly #node: GraphNode;
   readonly #target: SinkTarget;
   /** What the ow of all that it writes is at least, ms. */
   readonly #floor: number;
@@ -28,7 +26,6 @@ export class NodeSink {
   constructor(
     collector: RecordCollector,
     options: {
-      readonly node: GraphNode;
       readonly target: SinkTarget;
       /** The task, as it is named in the ledger. */
       readonly writer: string;
@@ -36,7 +33,6 @@ export class NodeSink {
     },
   ) {
     this.#collector = collector;
-    this.#node = options.node;
     this.#target = options.target;
     this.#floor = options.floor;
     for (let p = 0; p < options.target.partitions; p++) {
@@ -57,11 +53,8 @@ export class NodeSink {
     const text = keyText(key);
     if (text.length * 3 > scratch.length) scratch = Buffer.allocUnsafe(text.length * 6);
     const length = writeUtf8(text, scratch, 0);
-    if (this.#node.spec.broadcast !== true) {
-      const hash = murmur2(scratch, length) & 0x7fff_ffff;
-      return this.#write(hash % this.#target.partitions, length, record, time);
-    }
-    for (let p = 0; p < this.#target.partitions; p++) this.#write(p, length, record, time);
+    const partition = (murmur2(scratch, length) & 0x7fff_ffff) % this.#target.partitions;
+    this.#write(partition, length, record, time);
   }
 
   #write(partition: number, keyLength: number, record: AnyRecord, time: RecordTime): void {

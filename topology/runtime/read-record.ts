@@ -1,11 +1,12 @@
 /** Turns the bytes under a slot's cursor into a record with its time: TIME.md rules 1, 2 and 4. */
 import { InvariantError, NotReadyError, RecordError } from '../errors.ts';
-import type { AnyRecord } from '../record.ts';
+import type { AnyRecord, TopicPartition } from '../record.ts';
+import type { RecordCursor } from '../record-batch.ts';
 import { readAt } from '../serde.ts';
 import { keyFromText } from '../state/key-codec.ts';
 import type { CurrentTime } from '../time/record-time.ts';
 import { readTime, TIME_HEADER, TIME_HEADER_NAME } from '../time/time-header.ts';
-import type { SlotInput } from './slot-input.ts';
+import type { SlotInput, TopicReader } from './slot-input.ts';
 
 /** Header that tells the kind of a key that is no text ('n', 'i', 'b'); only in repartition topics. */
 export const KEY_KIND_HEADER = 'sluice-key';
@@ -28,7 +29,7 @@ export function readRecord(
   readers: readonly DeadLetters[],
 ): AnyRecord | undefined {
   try {
-    const record = decode(input);
+    const record = decodeRecord(input);
     if (input.clock === undefined) setDerivedTime(input, time);
     else setOriginTime(input, record, time);
     return record;
@@ -44,7 +45,15 @@ export function readRecord(
   }
 }
 
-function decode(input: SlotInput): AnyRecord {
+/** Where a record is read: its topic's serdes, and the cursor that stands on it. */
+export interface ReadPlace {
+  readonly source: TopicReader;
+  readonly tp: TopicPartition;
+  readonly cursor: RecordCursor;
+}
+
+/** RecordError for bytes that cannot be read, NotReadyError when a schema is to be fetched first. */
+export function decodeRecord(input: ReadPlace): AnyRecord {
   const { cursor, source } = input;
   try {
     const { buffer, keyAt, keyLength, valueAt, valueLength } = cursor;
@@ -98,6 +107,6 @@ function setOriginTime(input: SlotInput, record: AnyRecord, time: CurrentTime): 
   time.setOrigin(ow, source.number, input.tp.partition, cursor.offset);
 }
 
-function where(input: SlotInput): string {
+function where(input: ReadPlace): string {
   return `${input.tp.topic}-${input.tp.partition}@${input.cursor.offset}`;
 }

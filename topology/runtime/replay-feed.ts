@@ -9,6 +9,8 @@ import type { StartPosition } from './wiring.ts';
 export interface ReplayFeed {
   /** Where an input of the replay begins, its clock there, and its frozen end; undefined for topics that the replay writes itself. */
   rangeOf(at: TopicPartition): StartPosition | undefined;
+  /** The frozen end of a partition of a global table's topic; undefined for topics that are none. */
+  tableEndOf(at: TopicPartition): bigint | undefined;
   /** Pins of the recorded run, of all origin partitions with this number. */
   pinsOf(partition: number): Iterable<Pin>;
   /** Promises about derived topics that the replay reads and does not write, none of them about offsets behind the frozen ends. */

@@ -11,14 +11,18 @@ import { OriginClock } from '../time/origin-clock.ts';
 import { TopicWatermark } from '../time/topic-watermark.ts';
 import type { FetchedRecords } from './kafka-client.ts';
 
-/** How a source topic is read. `number` = its place in the roster's list. */
-export interface SourceTopic {
+/** How the records of a topic are read. */
+export interface TopicReader {
   readonly name: string;
-  readonly number: number;
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;
   /** Origin topics only. */
   readonly origin: OriginClockSpec<unknown> | undefined;
+}
+
+/** How a source topic is read. `number` = its place in the roster's list. */
+export interface SourceTopic extends TopicReader {
+  readonly number: number;
   /** Derived topics only: the tasks that write it. */
   readonly writers: readonly string[];
 }

@@ -8,6 +8,7 @@ import { RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } fr
 import type { Logger } from '../logger.ts';
 import type { SerdeFactory } from '../serde.ts';
 import { type DurationCounts, sumOfDurations } from './duration-histogram.ts';
+import { GlobalTables, type GlobalTableStats } from './global-tables.ts';
 import type { GroupMembership, KafkaAdmin, KafkaClient, KafkaReader } from './kafka-client.ts';
 import { LedgerReader } from './ledger-reader.ts';
 import type { ReplayFeed } from './replay-feed.ts';
@@ -64,6 +65,8 @@ export interface StreamApp {
     readonly state?: { readonly usedBytes: number; readonly budgetBytes: number } | undefined;
     /** Copies of the state of slots that other processes own. */
     readonly standbys: StandbyStats[];
+    /** Each is whole in every process. */
+    readonly globalTables: GlobalTableStats[];
     /** The group is joined, and every slot that this process holds is restored and runs. */
     readonly ready: boolean;
   };
@@ -77,7 +80,7 @@ export interface StreamApp {
   /** As `settled`, of the slots of this process only: how many transactions they had committed then; undefined when they are not. */
   settledHere(): Promise<number | undefined>;
   /**
-   * The rows of a store of tables, of those partitions that this process has now; read-only. TopologyError SLC_TOPOLOGY_NO_STORE for a store that is none
+   * The rows of a store of tables, of those partitions that this process has now, of a global table all; read-only. TopologyError SLC_TOPOLOGY_NO_STORE for a store that is none
    * of this topology's, or holds no table.
    */
   table(store: string): ReadOnlyTable;
@@ -126,6 +129,7 @@ class RunningApp implements StreamApp {
   readonly #state: StateSettings | undefined;
   readonly #runners = new Map<number, SlotRunner>();
   #standbys: Standbys | undefined;
+  #globalTables: GlobalTables | undefined;
   #ledger: LedgerReader | undefined;
   #context: RunnerContext | undefined;
   #membership: GroupMembership | undefined;
@@ -174,6 +178,17 @@ class RunningApp implements StreamApp {
         onFatal,
       }),
     ]);
+    this.#globalTables = new GlobalTables({
+      client,
+      admin,
+      copies: wiring.globalTables,
+      endOf: this.#config.feed && ((at) => this.#config.feed?.tableEndOf(at)),
+      clock: this.#clock,
+      logger,
+      onFatal,
+    });
+    // No task runs before: a join finds what was there when the process started.
+    await this.#globalTables.start();
     await this.#join(admin);
   }
 
@@ -313,6 +328,7 @@ class RunningApp implements StreamApp {
       commitMs: sumOfDurations(runners.map((runner) => runner.commitMs.read())),
       restoring: sumOfRestores(runners.map((runner) => runner.restoring)),
       standbys: this.#standbys?.read() ?? [],
+      globalTables: this.#globalTables?.read() ?? [],
       state: this.#state && { usedBytes: this.#state.budget.used, budgetBytes: this.#state.budget.limit },
       ready: this.#membership !== undefined && slots.length === runners.length,
     };
@@ -346,8 +362,9 @@ class RunningApp implements StreamApp {
   }
 
   table(store: string): ReadOnlyTable {
-    return queryTable(this.#config.topology, store, () => {
-      return [...this.#runners.values()].flatMap(({ slot }) => slot?.tasks ?? []);
+    return queryTable(this.#config.topology, store, {
+      tasks: () => [...this.#runners.values()].flatMap(({ slot }) => slot?.tasks ?? []),
+      globalTable: (name) => this.#context?.wiring.globalTables.get(name),
     });
   }
 
@@ -358,6 +375,7 @@ class RunningApp implements StreamApp {
     await this.#membership?.leave();
     await this.#polling;
     await this.#standbys?.stop();
+    await this.#globalTables?.stop();
     await this.#context?.reader.close();
     await this.#ledger?.stop();
     await this.#context?.admin.close();

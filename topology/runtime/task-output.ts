@@ -84,7 +84,7 @@ export class TaskOutput {
   sinkOf(node: GraphNode, writer: string): NodeSink {
     const target = this.#names.targets.get(node);
     if (target === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `${node.name} writes no topic`);
-    return new NodeSink(this.#collector, { node, target, writer, floor: this.floorOf(node) });
+    return new NodeSink(this.#collector, { target, writer, floor: this.floorOf(node) });
   }
 
   /** A late record: JSON with the record, the window, how late and why. */

@@ -2,7 +2,7 @@
  * One task: the nodes of a sub-topology at work on one partition. Synchronous. An exception in a node concerns one record, which goes to the
  * dead-letter topic; a breach of an invariant stops the task.
  */
-import type { NodeContext, Processor } from '../dsl/node.ts';
+import type { GlobalRows, NodeContext, Processor } from '../dsl/node.ts';
 import type { GraphNode } from '../dsl/graph.ts';
 import type { SubTopology } from '../dsl/topology.ts';
 import { InvariantError, RecordError, TopologyError } from '../errors.ts';
@@ -50,6 +50,8 @@ export interface StoreSize {
 export interface TaskOptions {
   readonly time: TimePolicyName;
   readonly makeStore: (name: string) => StateStore;
+  /** Those of the process, by the names of their stores. */
+  readonly globalTables: ReadonlyMap<string, GlobalRows>;
   /** Hears what a commit takes of a store, and of its clock. */
   readonly keep?: (store: string, changes: readonly ChangelogEntry[], clock: readonly ChangelogEntry[]) => void;
 }
@@ -66,6 +68,7 @@ export class Task {
   readonly #partition: number;
   readonly #policy: TimePolicy;
   readonly #keep: TaskOptions['keep'];
+  readonly #globalTables: TaskOptions['globalTables'];
   /** Of the nodes that have a store, by its name. */
   readonly #clocks = new Map<string, StreamClock>();
   #time: RecordTime | undefined;
@@ -80,6 +83,7 @@ export class Task {
     this.#output = output;
     this.#policy = timePolicy(options.time);
     this.#keep = options.keep;
+    this.#globalTables = options.globalTables;
     for (const spec of sub.stores) this.stores.set(spec.name, options.makeStore(spec.name));
     const running = new Map<GraphNode, RunningNode>();
     for (const node of sub.nodes) {
@@ -297,6 +301,12 @@ export class Task {
         const store = this.stores.get(name);
         if (store === undefined) throw new InvariantError('SLC_BUG_TOPOLOGY', `${node.name} has no store ${name}`);
         return store as S;
+      },
+      globalTable: (name) => {
+        const table = this.#globalTables.get(name);
+        if (table === undefined)
+          throw new InvariantError('SLC_BUG_TOPOLOGY', `${node.name} has no global table ${name}`);
+        return table;
       },
       policy: this.#policy,
       clock: each.clock,

@@ -9,7 +9,8 @@ import type { StateStore, StoreSpec } from '../state/store.ts';
 import { asBuffer, decodeValue, decodeValueAt, encodeValue } from '../state/value-codec.ts';
 import type { Floors } from './floors.ts';
 import { RecordCollector } from './record-collector.ts';
-import { type SourceTopic, SlotInput } from './slot-input.ts';
+import { GlobalTableCopy } from './global-table-copy.ts';
+import { type SourceTopic, SlotInput, type TopicReader } from './slot-input.ts';
 import type { SlotState } from './slot-state.ts';
 import type { StandbyCopy } from './standby-copy.ts';
 import { Task, type TaskOptions } from './task.ts';
@@ -29,6 +30,8 @@ export interface Wiring {
   readonly names: OutputNames;
   /** What tasks raise the ow of what they write to: from the last upgrade. */
   readonly floors: Floors;
+  /** One copy for all tasks of the process, by the names of their stores: empty until GlobalTables has read them. Stores of one topic share theirs. */
+  readonly globalTables: ReadonlyMap<string, GlobalTableCopy>;
   /** Names of the repartition topics. */
   readonly repartitions: ReadonlySet<string>;
 }
@@ -62,7 +65,26 @@ export async function wire(
   const changelogs = new Map(topology.changelogs.map((changelog) => [changelog.store, changelog.topic]));
   const storeNumbers = new Map(topology.changelogs.map(({ store, topic }) => [store, roster.indexOf(topic)]));
   const repartitions = new Set(topology.internalTopics.map(({ name }) => name));
-  return { topology, sources, names: { targets, changelogs, storeNumbers }, floors, repartitions };
+  const globalTables = await globalTablesOf(topology, serdes);
+  return { topology, sources, names: { targets, changelogs, storeNumbers }, floors, globalTables, repartitions };
+}
+
+async function globalTablesOf(topology: Topology, serdes: SerdeFactory): Promise<Map<string, GlobalTableCopy>> {
+  const byTopic = new Map<string, GlobalTableCopy>();
+  const byStore = new Map<string, GlobalTableCopy>();
+  for (const { store, topic } of topology.globalTables) {
+    const copy = byTopic.get(topic.name) ?? new GlobalTableCopy(await readerOf(topic, serdes), topic.partitions);
+    byTopic.set(topic.name, copy);
+    byStore.set(store, copy);
+  }
+  return byStore;
+}
+
+async function readerOf(topic: AnyTopic, serdes: SerdeFactory): Promise<TopicReader> {
+  const valueSerde = await serdes.open(`${topic.name}-value`, topic.value, { write: false });
+  const keySerde: Serde<unknown> =
+    topic.key === 'text' ? textSerde : await serdes.open(`${topic.name}-key`, topic.key, { write: false });
+  return { name: topic.name, keySerde, valueSerde, origin: topic.origin as SourceTopic['origin'] };
 }
 
 async function sourceOf(
@@ -76,10 +98,7 @@ async function sourceOf(
   );
   const base = { name: topic.name, number: roster.indexOf(topic.name), writers };
   if (!('value' in topic)) return { ...base, keySerde: textSerde, valueSerde: engineSerde, origin: undefined };
-  const valueSerde = await serdes.open(`${topic.name}-value`, topic.value, { write: false });
-  const keySerde: Serde<unknown> =
-    topic.key === 'text' ? textSerde : await serdes.open(`${topic.name}-key`, topic.key, { write: false });
-  return { ...base, keySerde, valueSerde, origin: topic.origin as SourceTopic['origin'] };
+  return { ...base, ...(await readerOf(topic, serdes)) };
 }
 
 /** Where an input starts, its clock there (ms), and in a replay the offset before which it ends. */
@@ -104,7 +123,8 @@ export function makeSlotParts(
       const spec = specOf(sub.stores, name);
       return copy?.store(name) ?? state?.makeStore(spec, output.changelogOf(name)) ?? makeStore(spec);
     };
-    const options: TaskOptions = { time: wiring.topology.time, makeStore: makeOwn };
+    const { topology, globalTables } = wiring;
+    const options: TaskOptions = { time: topology.time, makeStore: makeOwn, globalTables };
     if (state === undefined) return new Task(sub, partition, output, options);
     return new Task(sub, partition, output, { ...options, keep: (...changes) => state.keep(...changes) });
   });

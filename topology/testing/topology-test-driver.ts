@@ -20,6 +20,7 @@ import type { Task, TaskCounts } from '../runtime/task.ts';
 import { deadLetterTopicOf, lateTopicOf } from '../runtime/task-output.ts';
 import { endsByTopic, makeSlotParts, numberedNames, wire, type Wiring, writtenPartitions } from '../runtime/wiring.ts';
 import { HintView } from '../runtime/hints.ts';
+import { GlobalTableFollower } from './global-table-follower.ts';
 import { MemoryLog } from './memory-log.ts';
 import { random, type Random } from './random.ts';
 
@@ -89,6 +90,7 @@ export class TopologyTestDriver {
   readonly #slots = new Map<number, RunningSlot>();
   readonly #hints = new HintView();
   readonly #opened = new Map<string, Promise<Serdes>>();
+  readonly #globalTables: GlobalTableFollower;
   #now = 0;
 
   /** Builds the topology; rejects with TopologyError as `buildTopology` does. */
@@ -104,9 +106,11 @@ export class TopologyTestDriver {
     this.#serdes = options.serdes;
     this.#options = options;
     this.#random = random(options.seed ?? 1);
+    const logOf = (topic: string, partition: number): MemoryLog => this.#log(topic, partition);
+    this.#globalTables = new GlobalTableFollower(wiring.globalTables.values(), logOf);
   }
 
-  /** Appends a record to a topic and returns its offset. Nothing is processed before `run`. */
+  /** Appends a record to a topic and returns its offset. Nothing is processed before `run`; only global tables have it at once. */
   async pipeInput<K, V>(topic: Topic<K, V>, input: TestInput): Promise<bigint> {
     const { keySerde, valueSerde } = await this.#serdesOf(topic);
     const key = input.key === null ? null : keySerde.serialize(input.key);
@@ -114,7 +118,9 @@ export class TopologyTestDriver {
     const partition = input.partition ?? partitionFor(key ?? Buffer.alloc(0), topic.partitions);
     const batch = new BatchBuilder();
     batch.append(key, value, input.timestamp);
-    return this.#log(topic.name, partition).append(batch);
+    const offset = this.#log(topic.name, partition).append(batch);
+    await this.#globalTables.follow();
+    return offset;
   }
 
   /** Moves the end of a partition's log: a hole, as transaction markers and aborted records leave it. Offsets before the end stay. */
@@ -217,7 +223,10 @@ export class TopologyTestDriver {
 
   /** The rows of a store of tables, as StreamApp.table() gives them. */
   rows(store: string): ReadOnlyTable {
-    return queryTable(this.topology, store, () => [...this.#slots.values()].flatMap(({ slot }) => slot.tasks));
+    return queryTable(this.topology, store, {
+      tasks: () => [...this.#slots.values()].flatMap(({ slot }) => slot.tasks),
+      globalTable: (name) => this.#wiring.globalTables.get(name),
+    });
   }
 
   /** What a restore of a store would find: per partition the last value per changelog key, decoded; keys in latin1. */
@@ -264,6 +273,7 @@ export class TopologyTestDriver {
     }
     await slot.drain();
     const committed = this.#commit(slot, partition);
+    if (committed) await this.#globalTables.follow();
     return fetched || count > 0 || committed || this.#ledger.length > before;
   }
 

@@ -43,7 +43,7 @@ const placing = stage('placed', (s) => {
   const table = s.globalTable(items, { store: 'everywhere' });
   const name = (move: Order, item: Item | null): string => `${move.n} ${typeof item?.name}`;
   s.stream(moves)
-    .pipe(globalJoin(table, (r) => r.value.item, name, { store: 'placed', join: 'left' }))
+    .pipe(globalJoin(table, (r) => r.value.item, name, { join: 'left' }))
     .to(placed);
 });
 
