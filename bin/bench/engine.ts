@@ -1,7 +1,7 @@
 /** Sluice as the benchmarks measure it: a process of its own, all settings the defaults. */
 import { buildTopology, createKafkaClient, type SerdeFactory, type Stage, startStreamApp } from '#topology';
 import { MemoryRegistry, testSerdes } from '../../connectors/avro/testing.ts';
-import { enrichedViews, itemViews } from '../../dev/bench/stages.ts';
+import { enrichedAsOf, enrichedViews, itemViews } from '../../dev/bench/stages.ts';
 import { countTopic, enrichedTopic, itemTopic, pageviewTopic, SCHEMAS } from '../../dev/bench/topics.ts';
 import { PARTITIONS } from '../../dev/bench/workload.ts';
 import { required } from '../environment.ts';
@@ -35,8 +35,10 @@ function stageOf(): Stage {
   const input = required('INPUT');
   const output = required('OUTPUT');
   const partitions = Number(process.env['PARTITIONS'] || PARTITIONS);
-  if (required('WORKLOAD') !== 'r1') {
-    return enrichedViews(pageviewTopic(input), itemTopic(required('ITEMS')), enrichedTopic(output));
+  const workload = required('WORKLOAD');
+  if (workload !== 'r1') {
+    const enrichedStage = workload === 'r3-as-of' ? enrichedAsOf : enrichedViews;
+    return enrichedStage(pageviewTopic(input), itemTopic(required('ITEMS')), enrichedTopic(output));
   }
   const views = countTopic(output, partitions);
   if (process.env['LATE'] !== 'native') return itemViews(pageviewTopic(input, { partitions }), views);

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '#topology';
-import { bench, type WorkloadName, WORKLOADS } from '../../dev/bench/bench.ts';
+import { bench, DEFAULT_WORKLOADS, type WorkloadName, WORKLOADS } from '../../dev/bench/bench.ts';
 import { benchCompare } from '../../dev/bench/compare.ts';
 import { compareTable } from '../../dev/bench/compare-report.ts';
 import { benchGrowth } from '../../dev/bench/growth.ts';
@@ -19,7 +19,8 @@ import { benchRestore } from '../../dev/bench/restore.ts';
 import { fixedSerdes, runEngine } from '../bench/engine.ts';
 
 export const help = `sluice bench [--workload R1,R2,R3,R3-eos] [--small] [--workers N] [--runs N] [--json FILE] [--no-peer]
-  Runs Kafka Streams and Sluice in turn on the same topics of a broker of its own, checks every result, prints what they used. Exits 1 when a result
+  Runs Kafka Streams and Sluice in turn on the same topics of a broker of its own, checks every result, prints what they used. A further workload, R3-as-of:
+  Sluice's as-of join over a repartition topic beside the peer's join with a global table, which is less work. Exits 1 when a result
   is wrong. SLUICE_BENCH_NODE: flags for Sluice's Node, as in --cpu-prof. --small: 200,000 records in the place of 2,000,000. --no-peer: Sluice only. Needs Linux, Java 17 with javac, Maven.
 sluice bench --latency [--small] [--runs N] [--json FILE] [--no-peer]
   5,000 records/s of R3 exactly-once, each from the moment it is due until a read_committed reader has it: p50, p99, max of both engines in turn.
@@ -119,7 +120,7 @@ async function measured({ values, positionals }: Parsed): Promise<Outcome> {
     return { report, table: growthTable(report), ok: report.checksumOk };
   }
   const workers = countOf('--workers', values.workers);
-  const workloads = workloadsOf(values.workload ?? (mode === 'compare' ? 'R2' : Object.keys(WORKLOADS).join(',')));
+  const workloads = workloadsOf(values.workload ?? (mode === 'compare' ? 'R2' : DEFAULT_WORKLOADS.join(',')));
   if (mode === 'compare') {
     const [workload = 'R2', ...more] = workloads;
     if (more.length > 0) throw refused('--compare takes one workload');

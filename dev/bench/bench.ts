@@ -12,10 +12,19 @@ export const WORKLOADS = {
   R2: { title: '(both exactly-once)', job: 'r1', guarantee: 'exactly_once_v2', kind: 'counts' },
   R3: { title: '(peer at-least-once, Sluice exactly-once)', job: 'r3', guarantee: 'at_least_once', kind: 'enriched' },
   'R3-eos': { title: '(both exactly-once)', job: 'r3', guarantee: 'exactly_once_v2', kind: 'enriched' },
+  'R3-as-of': {
+    title: '(both exactly-once; Sluice joins as of event time, the peer with what its table holds)',
+    job: 'r3-as-of',
+    guarantee: 'exactly_once_v2',
+    kind: 'enriched',
+  },
 } as const;
 
 /** Name of a workload. */
 export type WorkloadName = keyof typeof WORKLOADS;
+
+/** Run when none is named: those in which both engines do the same work. */
+export const DEFAULT_WORKLOADS: readonly WorkloadName[] = ['R1', 'R2', 'R3', 'R3-eos'];
 
 /** What a benchmark needs. */
 export interface BenchOptions extends BenchContext {

@@ -18,7 +18,7 @@ import {
 } from '#topology';
 import { FakeKafka } from '#topology/testing';
 import { INPUT, loadInputs } from './load.ts';
-import { enrichedViews, itemViews } from './stages.ts';
+import { enrichedAsOf, enrichedViews, itemViews } from './stages.ts';
 import { countTopic, enrichedTopic, itemTopic, pageviewTopic } from './topics.ts';
 
 /** One operator (or pipeline) with what a record costs, CPU-ns: the median of the runs. */
@@ -66,8 +66,9 @@ const CASES: Readonly<Record<string, () => Stage>> = {
       );
     }),
   'R2 (keyBy, repartition, count in hopping windows, encode)': () => itemViews(pageviews, countTopic('out')),
-  'R3 (keyBy, repartition, as-of join, encode)': () =>
-    enrichedViews(pageviews, itemTopic(INPUT.items), enrichedTopic('out')),
+  'R3 (global join, encode)': () => enrichedViews(pageviews, itemTopic(INPUT.items), enrichedTopic('out')),
+  'R3-as-of (keyBy, repartition, as-of join, encode)': () =>
+    enrichedAsOf(pageviews, itemTopic(INPUT.items), enrichedTopic('out')),
   'dedupe, filter all': () =>
     stage('once', (s) =>
       s

@@ -3,6 +3,7 @@ import {
   asOfJoin,
   count,
   type Duration,
+  globalJoin,
   hopping,
   keyBy,
   mapValues,
@@ -39,8 +40,21 @@ export const itemViews = (
       .to(views);
   });
 
-/** R3: each view with the item as it was then. */
+/** R3: each view with its item, as the table has it when the view comes. Nothing is repartitioned, each row keeps the key of its view: as the peer does it. */
 export const enrichedViews = (
+  pageviews: Topic<string, Pageview>,
+  items: Topic<string, Item>,
+  enriched: Topic<string, EnrichedView>,
+): Stage =>
+  stage('enriched_views', (s) => {
+    const table = s.globalTable(items, { store: 'items' });
+    s.stream(pageviews)
+      .pipe(globalJoin(table, (r) => r.value.item_id, enrich, { join: 'left' }))
+      .to(enriched);
+  });
+
+/** R3-as-of: each view with the item as it was then, the same in every replay. */
+export const enrichedAsOf = (
   pageviews: Topic<string, Pageview>,
   items: Topic<string, Item>,
   enriched: Topic<string, EnrichedView>,
@@ -50,16 +64,14 @@ export const enrichedViews = (
     s.stream(pageviews)
       .pipe(
         keyBy((r) => r.value.item_id, { name: 'by-item' }),
-        asOfJoin(
-          table,
-          (view, row): EnrichedView => ({
-            ...view,
-            item_name: row?.name ?? null,
-            category: row?.category ?? null,
-            price_cents: row?.price_cents ?? null,
-          }),
-          { store: 'awaiting-items', grace: '6h', tableGrace: '0s', join: 'left' },
-        ),
+        asOfJoin(table, enrich, { store: 'awaiting-items', grace: '6h', tableGrace: '0s', join: 'left' }),
       )
       .to(enriched);
   });
+
+const enrich = (view: Pageview, row: Item | null): EnrichedView => ({
+  ...view,
+  item_name: row?.name ?? null,
+  category: row?.category ?? null,
+  price_cents: row?.price_cents ?? null,
+});
