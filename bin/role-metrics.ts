@@ -134,15 +134,21 @@ function standbyMetrics({ standbys }: AppStats): Metric[] {
 
 /** Copies of whole topics, the same in every process. */
 function globalTableMetrics({ globalTables }: AppStats): Metric[] {
-  const per = (name: string, help: string, value: (table: AppStats['globalTables'][number]) => number): Metric => ({
+  const per = (
+    name: string,
+    help: string,
+    value: (table: AppStats['globalTables'][number]) => number,
+    type: 'gauge' | 'counter' = 'gauge',
+  ): Metric => ({
     name: `sluice_global_table_${name}`,
     help,
-    type: 'gauge',
+    type,
     samples: globalTables.map((table) => ({ labels: { store: table.store }, value: value(table) })),
   });
   return [
     per('rows', 'Rows of a global table.', ({ entries }) => entries),
     per('lag_offsets', 'Offsets of its topic that it is behind.', ({ lag }) => lag),
+    per('dropped_total', 'Records of its topic without a key.', ({ dropped }) => dropped, 'counter'),
   ];
 }
 

@@ -33,7 +33,7 @@ const app: ReturnType<StreamApp['stats']> = {
   restoring: { total: 0, done: 0, perSecond: 0, etaMs: 0 },
   state: { usedBytes: 1, budgetBytes: 2 },
   standbys: [{ slot: 1, lag: 0, entries: 1, bytes: 50 }],
-  globalTables: [{ store: 'g', topic: 't', entries: 1, lag: 0 }],
+  globalTables: [{ store: 'g', topic: 't', entries: 1, lag: 0, dropped: 0 }],
   ready: true,
 };
 const sink: SinkStats = {

@@ -24,6 +24,8 @@ export interface GlobalTableStats {
   readonly entries: number;
   /** Offsets that its topic holds and it has not read yet. */
   readonly lag: number;
+  /** Records without a key, which are no rows. */
+  readonly dropped: number;
 }
 
 /** What the reader needs. */
@@ -101,7 +103,7 @@ export class GlobalTables {
     return [...this.#options.copies].map(([store, copy]) => {
       const own = this.#places.filter((place) => place.copy === copy);
       const lag = own.reduce((sum, { at = 0n, end }) => (end > at ? sum + Number(end - at) : sum), 0);
-      return { store, topic: copy.source.name, entries: copy.size, lag };
+      return { store, topic: copy.source.name, entries: copy.size, lag, dropped: copy.dropped };
     });
   }
 

@@ -180,6 +180,7 @@ describe('the driver', () => {
     const driver = await TopologyTestDriver.create({ stages: [using, naming], serdes: jsonSerdes });
     await driver.pipeInput(shops, { key: 's', value: 'derived', timestamp: 1 });
     await driver.run();
+    assert.equal(driver.rows('named').get('s')?.value, 'derived');
     await driver.pipeInput(sales, sale('s', 5));
     await driver.run();
     assert.deepEqual(await values(driver), ['5 derived']);

@@ -13,7 +13,7 @@ import {
   startReplay,
 } from '#topology';
 import { derived, jsonSerdes, origin } from '../dsl/support.ts';
-import { Gate, items, named, naming, Shelf, until, views } from '../tables/global-tables.ts';
+import { items, named, naming, Shelf, until, views } from '../tables/global-tables.ts';
 
 const live = buildTopology([naming], { app: 'shelf' });
 const codeOf = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
@@ -27,7 +27,7 @@ async function shelf(t: TestContext): Promise<Shelf> {
 
 const requestOf = (id: string): ReplayRequest => ({ id, stages: 'all', from: 'earliest', to: 'now' });
 const configOf = (at: Shelf, id: string, topology = live) => ({
-  client: new Gate().wrap(at.broker.client()),
+  client: at.broker.client(),
   live: topology,
   request: requestOf(id),
   serdes: jsonSerdes,

@@ -60,6 +60,8 @@ export async function until(what: string, condition: () => boolean | Promise<boo
 export class Gate {
   /** Polls of readers of the table wait while true. */
   held = false;
+  /** So many polls may pass nevertheless. */
+  allowed = 0;
   /** Polls of readers of the table that have waited. */
   waiting = 0;
   /** The next polls of readers of the table fail with these. */
@@ -88,7 +90,8 @@ export class Gate {
       poll: async (maxWaitMs) => {
         if (!isOfTable) return await reader.poll(maxWaitMs);
         if (this.held) this.waiting++;
-        while (this.held) await new Promise((resolve) => setTimeout(resolve, 1));
+        while (this.held && this.allowed === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        if (this.held) this.allowed--;
         const failure = this.failures.shift();
         if (failure !== undefined) throw failure;
         return await reader.poll(maxWaitMs);
@@ -108,6 +111,7 @@ export class Shelf {
   readonly fatal: Error[] = [];
   readonly warnings: string[] = [];
   readonly #apps: StreamApp[] = [];
+  readonly #gates: Gate[] = [];
   #sent = 0;
 
   async open(): Promise<void> {
@@ -128,6 +132,7 @@ export class Shelf {
     topology = buildTopology([naming], { app: 'shelf' }),
     serdes = jsonSerdes,
   }: { gate?: Gate; topology?: Topology; serdes?: SerdeFactory } = {}): Promise<StreamApp> {
+    this.#gates.push(gate);
     const app = await startStreamApp({
       client: gate.wrap(this.broker.client()),
       topology,
@@ -141,6 +146,7 @@ export class Shelf {
   }
 
   async close(): Promise<void> {
+    for (const gate of this.#gates) gate.held = false;
     await Promise.all(this.#apps.map((app) => app.stop()));
   }
 
