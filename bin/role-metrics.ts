@@ -154,7 +154,11 @@ function globalTableMetrics({ globalTables }: AppStats): Metric[] {
 
 export function stageHealth(stats: AppStats | undefined): Health {
   if (stats === undefined)
-    return { problems: {}, ready: false, detail: { waitingFor: 'Kafka or the schema registry' } };
+    return {
+      problems: {},
+      ready: false,
+      detail: { waitingFor: 'Kafka, the schema registry, or a global table that is being read' },
+    };
   const { ready, slots, restoring } = stats;
   return { problems: {}, ready, detail: { slots, restoring } };
 }

@@ -1,7 +1,15 @@
 /** Global tables in a running application: whole before the first record, one copy per process, followed from there. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { NotReadyError, partitionFor, RetriableError, type SerdeFactory, TaskCorruptedError } from '#topology';
+import {
+  NotReadyError,
+  partitionFor,
+  RetriableError,
+  type SerdeFactory,
+  systemClock,
+  TaskCorruptedError,
+} from '#topology';
+import { ChaosClient, random as randomOf } from '#topology/testing';
 import { jsonSerdes } from '../dsl/support.ts';
 import { Gate, ITEM_PARTITIONS, items, PARTITIONS, rowsOf, Shelf, until } from './global-tables.ts';
 
@@ -224,4 +232,51 @@ test('a row whose schema is not there yet is waited for', async (t) => {
   isThere = true;
   come.resolve();
   assert.equal(rowsOf(await starting).length, 300);
+});
+
+test('processes that are killed: each view once, with a row that its item has had, in the end the last one', async (t) => {
+  const seed = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 1e9));
+  t.diagnostic(`SLUICE_SEED=${seed}`);
+  const random = randomOf(seed);
+  const all = ['a', 'b', 'c', 'd'] as const;
+  const some = (): string => all[random.int(0, 3)] ?? 'a';
+  const at = await shelf(t);
+  const names = new Map<string, string[]>();
+  const viewed: string[] = [];
+  const change = async (nth: number): Promise<void> => {
+    for (const item of all) {
+      const name = `${item}${nth}`;
+      names.set(item, [...(names.get(item) ?? []), name]);
+      await at.put({ [item]: name });
+      const looked = Array.from({ length: random.int(1, 5) }, some);
+      viewed.push(...looked);
+      await at.view(...looked);
+    }
+  };
+  await change(0);
+  for (let nth = 1; nth <= 5; nth++) {
+    const options = { clock: systemClock, random, failures: 0.05, delayMs: 3 };
+    const mortal = new ChaosClient(at.broker.client(), options);
+    await at.start({ mortal });
+    mortal.isCalm = false;
+    await change(nth);
+    const wanted = Math.floor(viewed.length * 0.7);
+    await until('some results', () => at.results().length >= wanted);
+    await mortal.kill();
+  }
+  await at.start();
+  const before = viewed.length;
+  viewed.push(...all);
+  await at.view(...all);
+  const found = (await at.resultsOf(viewed.length)).map((text) => text.split(' '));
+  assert.deepEqual(
+    found.map(([n, item]) => `${n} ${item}`),
+    viewed.map((item, n) => `${n} ${item}`),
+    `SLUICE_SEED=${seed}`,
+  );
+  for (const [n, item = '', name = ''] of found) {
+    const known = names.get(item) ?? [];
+    const isRight = Number(n) < before ? known.includes(name) : name === known.at(-1);
+    assert.ok(isRight, `${n} ${item} ${name}, SLUICE_SEED=${seed}`);
+  }
 });

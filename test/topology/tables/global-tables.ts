@@ -17,7 +17,7 @@ import {
   type Topology,
   type TopicPartition,
 } from '#topology';
-import { FakeKafka } from '#topology/testing';
+import { type ChaosClient, FakeKafka } from '#topology/testing';
 import { derived, jsonSerdes, origin } from '../dsl/support.ts';
 
 export interface View {
@@ -131,17 +131,21 @@ export class Shelf {
     gate = new Gate(),
     topology = buildTopology([naming], { app: 'shelf' }),
     serdes = jsonSerdes,
-  }: { gate?: Gate; topology?: Topology; serdes?: SerdeFactory } = {}): Promise<StreamApp> {
+    mortal,
+  }: { gate?: Gate; topology?: Topology; serdes?: SerdeFactory; mortal?: ChaosClient } = {}): Promise<StreamApp> {
     this.#gates.push(gate);
     const app = await startStreamApp({
-      client: gate.wrap(this.broker.client()),
+      client: mortal ?? gate.wrap(this.broker.client()),
+      ...(mortal === undefined ? {} : { clock: mortal.clock }),
       topology,
       serdes,
       logger: { ...SILENT, warn: (_fields, text) => void this.warnings.push(text ?? '') },
-      options: { topicWatchMs: 600_000 },
+      // The timers of one that is killed must end.
+      options: mortal === undefined ? { topicWatchMs: 600_000 } : { topicWatchMs: 1_000, trimIntervalMs: 1_000 },
       onFatal: (error) => void this.fatal.push(error),
     });
-    this.#apps.push(app);
+    // One that is killed never answers.
+    if (mortal === undefined) this.#apps.push(app);
     return app;
   }
 
