@@ -28,7 +28,9 @@ test('the first records find every row that was there at the start', async (t) =
   const at = await shelf(t);
   await at.put(MANY);
   await at.view(...Object.keys(MANY));
-  await at.start();
+  const gate = new Gate();
+  gate.slowMs = 2;
+  await at.start({ gate });
   const found = await at.resultsOf(300);
   assert.deepEqual(
     found,

@@ -60,6 +60,8 @@ export async function until(what: string, condition: () => boolean | Promise<boo
 export class Gate {
   /** Polls of readers of the table wait while true. */
   held = false;
+  /** What each poll of readers of the table takes, ms. */
+  slowMs = 0;
   /** So many polls may pass nevertheless. */
   allowed = 0;
   /** Polls of readers of the table that have waited. */
@@ -89,6 +91,7 @@ export class Gate {
       },
       poll: async (maxWaitMs) => {
         if (!isOfTable) return await reader.poll(maxWaitMs);
+        if (this.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, this.slowMs));
         if (this.held) this.waiting++;
         while (this.held && this.allowed === 0) await new Promise((resolve) => setTimeout(resolve, 1));
         if (this.held) this.allowed--;
