@@ -48,6 +48,8 @@ export interface Rules {
   readonly ahead: 'log' | 'reader';
   /** No partition is read on that is further ahead than this of one of its topic that has unread records. */
   readonly maxSkew: number;
+  /** It waits for partitions that have unread records, or for those too that have none. */
+  readonly waits: 'for unread' | 'for all';
   /** A promise is rounded down to this, and written when it has moved. */
   readonly tick: number;
 }
@@ -75,6 +77,7 @@ export const RULES: Rules = {
   outerKeep: true,
   ahead: 'log',
   maxSkew: Infinity,
+  waits: 'for unread',
   tick: 1,
 };
 

@@ -294,9 +294,21 @@ class Schedule {
   #isTooFarAhead(topic: string, slot: Slot): boolean {
     const origin = this.#origins.get(topic);
     if (origin === undefined || this.#rules.maxSkew === Infinity) return false;
-    const behind = this.#slots.filter((other) => other.inputs.includes(topic) && this.#hasUnread(topic, other));
-    const least = Math.min(...behind.map((other) => this.#originClock(other, origin, 0)));
+    const behind = this.#slots.filter((other) => other !== slot && this.#holdsOthers(topic, other));
+    const least = Math.min(...behind.map((other) => this.#reach(other, origin)));
     return this.#originClock(slot, origin, 0) > least + this.#rules.maxSkew;
+  }
+
+  #holdsOthers(topic: string, slot: Slot): boolean {
+    return slot.inputs.includes(topic) && (this.#rules.waits === 'for all' || this.#hasUnread(topic, slot));
+  }
+
+  /** What the clock will be behind the next record: a partition with few records is not behind, its next one is far ahead. */
+  #reach(slot: Slot, origin: Origin): number {
+    const head = this.#hasUnread(origin.name, slot)
+      ? this.#topics[origin.name]?.[slot.q]?.[slot.position[origin.name] ?? 0]
+      : undefined;
+    return Math.max(this.#originClock(slot, origin, 0), (head?.ts ?? -Infinity) - origin.ooo);
   }
 
   /** Loses everything that is not committed; what was sent stays as holes. */

@@ -35,6 +35,7 @@ export const BROKEN: readonly Variant[] = [
   { rule: '9', name: 'the join entry is compacted away', change: { joinEntry: 'compacted' }, witness: 1_010 },
   { rule: '10', name: 'records fold in the order of arrival', change: { order: 'arrival' } },
   { rule: '12', name: 'pins are compacted per partition', change: { pins: 'by partition' } },
+  { rule: '14', name: 'a partition that has nothing unread is waited for', change: { maxSkew: 5, waits: 'for all' } },
 ];
 
 /** None of these may make a seed differ. */
