@@ -1,6 +1,7 @@
 /** What roles read from the environment; `npm start` sets it. */
 import {
   ConfigError,
+  DEFAULT_RUNTIME_OPTIONS,
   type Duration,
   limitsForDisk,
   parseDuration,
@@ -47,6 +48,25 @@ export function standbyCount(option: string | undefined): number {
   const count = /^\d$/.test(text) ? Number(text) : Number.NaN;
   if (count <= MAX_STANDBY) return count;
   throw new ConfigError('SLC_CONFIG_OPTION', `${name} ${text}: it is a whole number from 0 to ${MAX_STANDBY}`);
+}
+
+/**
+ * How far a partition may be ahead of one of its topic that has unread records: what `--max-skew` says, else SLUICE_MAX_SKEW, else the engine's default, ms;
+ * Infinity for `off`. ConfigError SLC_CONFIG_OPTION.
+ */
+export function maxSkew(option?: string): number {
+  const text = option ?? (process.env['SLUICE_MAX_SKEW'] || undefined);
+  if (text === undefined) return DEFAULT_RUNTIME_OPTIONS.maxSkewMs;
+  if (text === 'off') return Infinity;
+  try {
+    return parseDuration(text as Duration);
+  } catch (cause) {
+    const name = option === undefined ? 'SLUICE_MAX_SKEW' : '--max-skew';
+    throw new ConfigError('SLC_CONFIG_OPTION', `${name} ${text} is no span of time`, {
+      hint: "write a whole number and a unit, as in '10m', '6h', '1d', or 'off'",
+      cause,
+    });
+  }
 }
 
 const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9 };

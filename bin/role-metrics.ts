@@ -86,6 +86,7 @@ export function stageMetrics(stats: AppStats | undefined): Metric[] {
     ...restoreMetrics(stats),
     ...standbyMetrics(stats),
     ...globalTableMetrics(stats),
+    skewMetric(stats),
     {
       name: 'sluice_commit_seconds',
       help: 'Duration of commits, from begin to acknowledgement.',
@@ -95,6 +96,20 @@ export function stageMetrics(stats: AppStats | undefined): Metric[] {
       ],
     },
   ];
+}
+
+/** Who waits for whom. */
+function skewMetric({ waits }: AppStats): Metric {
+  return {
+    name: 'sluice_skew_wait_seconds',
+    help: 'Of an origin partition that waits: event time that it is ahead of the one it waits for.',
+    type: 'gauge',
+    samples: waits.flatMap(({ topic, partition, waitsFor, aheadMs }): Sample[] =>
+      waitsFor === null || aheadMs === null
+        ? []
+        : [{ labels: { topic, partition, waits_for: waitsFor }, value: aheadMs / 1_000 }],
+    ),
+  };
 }
 
 /** How far the stores are back, and what they take in memory when they lie above files. */

@@ -150,6 +150,7 @@ export { ledgerTopicOf } from './runtime/ledger-reader.ts';
 export { sinkDeadLetterTopicOf } from './runtime/sink-dead-letters.ts';
 export type { ReadOnlyTable } from './runtime/read-only-table.ts';
 export { type RestoreProgress, sumOfRestores } from './runtime/restore.ts';
+export { DEFAULT_RUNTIME_OPTIONS, type RuntimeOptions } from './runtime/runtime-options.ts';
 export {
   createSinkPositions,
   type HeldPosition,
@@ -166,12 +167,12 @@ export {
   type SinkStats,
 } from './runtime/sink-runner.ts';
 export type { SinkStage, SinkTopic } from './runtime/sink-stage.ts';
-export type { RuntimeOptions } from './runtime/slot-runner.ts';
+export type { SkewWait } from './runtime/skew-gate.ts';
 export type { PersistentState } from './runtime/slot-state.ts';
 export { type StageStats, sumOfStores } from './runtime/stage-stats.ts';
 export type { StandbyStats } from './runtime/standbys.ts';
 export type { StoreSize } from './runtime/task.ts';
-export { DEFAULT_RUNTIME_OPTIONS, startStreamApp, type StreamApp, type StreamAppConfig } from './runtime/stream-app.ts';
+export { startStreamApp, type StreamApp, type StreamAppConfig } from './runtime/stream-app.ts';
 export { deadLetterTopicOf, lateTopicOf, SOURCE_HEADER_PREFIX } from './runtime/task-output.ts';
 export {
   type DeclaredTopic,

@@ -23,7 +23,7 @@ import { findInstallation } from '../../dev/inspect/installation.ts';
 import { shopStages } from '../../processors/index.ts';
 import { confirmed } from '../confirmed.ts';
 import { openAdmin } from '../reachable.ts';
-import { required, topicLimits } from '../environment.ts';
+import { maxSkew, required, topicLimits } from '../environment.ts';
 import { dropReplay, topicsOfReplay, writtenTopics } from '../replay/drop.ts';
 import { requestOf } from '../replay/options.ts';
 import { type ProgressLine, ProgressMeter, progressText } from '../replay/progress.ts';
@@ -156,6 +156,7 @@ async function replay(
     logger,
     topicLimits: topics,
     sessionTimeoutMs: SESSION_MS,
+    options: { maxSkewMs: maxSkew() },
     onFatal: (error) => end(logger, error),
   };
   if (process.env['SLUICE_WORKER'] !== undefined) return await workOn(config, stop);

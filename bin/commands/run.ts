@@ -14,18 +14,19 @@ import {
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { shopStages } from '../../processors/index.ts';
 import { boundGarbage } from '../garbage.ts';
-import { persistentState, required, standbyCount, topicLimits } from '../environment.ts';
+import { maxSkew, persistentState, required, standbyCount, topicLimits } from '../environment.ts';
 import { stageHealth, stageMetrics, tellMetrics } from '../role-metrics.ts';
 import { workerCount } from '../workers/worker-count.ts';
 import { WorkerPool } from '../workers/worker-pool.ts';
 import { type RoleLogger, roleLogger } from '../role-logger.ts';
 
-export const help = `sluice run [--app NAME] [--workers N] [--standby N]
+export const help = `sluice run [--app NAME] [--workers N] [--standby N] [--max-skew SPAN]
   Runs the stages: reads and writes Kafka (SLUICE_KAFKA), registers schemas (SLUICE_REGISTRY). Stop it with SIGTERM.
   SLUICE_STATE_DIR: state may be larger than memory (SLUICE_STATE_BUDGET, 256MB by default), and a restart reads changelogs from a checkpoint on.
   SLUICE_METRICS_PORT: GET /metrics, /healthz, /readyz there; of several workers each has the next port.
   --workers N: N processes that share the slots; one that dies is started again. On several machines: the same command on each.
-  --standby N (SLUICE_STANDBY): N more processes keep the state of each slot (on disk: those of other machines), so that one that dies is replaced soon.`;
+  --standby N (SLUICE_STANDBY): N more processes keep the state of each slot (on disk: those of other machines), so that one that dies is replaced soon.
+  --max-skew SPAN (SLUICE_MAX_SKEW): a partition waits when it is further ahead, in event time, of one that has unread records; 1d by default, or off.`;
 
 const STATS_MS = 2_000;
 /** Less than those who wait for it have: what is not committed then is done again by whoever has the slot next. */
@@ -37,19 +38,26 @@ const MAIN = join(import.meta.dirname, '..', 'main.ts');
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
-    options: { app: { type: 'string', default: 'shop' }, workers: { type: 'string' }, standby: { type: 'string' } },
+    options: {
+      app: { type: 'string', default: 'shop' },
+      workers: { type: 'string' },
+      standby: { type: 'string' },
+      'max-skew': { type: 'string' },
+    },
   });
-  const standby = standbyCount(values.standby);
+  const options = { standby: standbyCount(values.standby), maxSkewMs: maxSkew(values['max-skew']) };
   const worker = Number(process.env['SLUICE_WORKER'] ?? '');
   const logger = roleLogger('run', worker > 0 ? { base: { worker } } : {});
   const topology = buildTopology(shopStages, { app: values.app });
-  if (values.workers === undefined) return await runStages(topology, standby, logger);
+  if (values.workers === undefined) return await runStages(topology, options, logger);
   const count = workerCount(values.workers);
   const partitions = Math.max(...topology.subTopologies.map((sub) => sub.partitions));
   if (count > partitions) {
     logger.warn({ partitions }, `${count} workers, but ${partitions} partitions: ${count - partitions} will be idle`);
   }
-  return await superviseWorkers(['--app', values.app, '--standby', String(standby)], count, logger);
+  const skew = values['max-skew'] === undefined ? [] : ['--max-skew', values['max-skew']];
+  const workerArgs = ['--app', values.app, '--standby', String(options.standby), ...skew];
+  return await superviseWorkers(workerArgs, count, logger);
 }
 
 /** The first signal ends the workers in order, the second at once. */
@@ -79,7 +87,13 @@ async function superviseWorkers(args: readonly string[], count: number, logger: 
   return await pool.run();
 }
 
-async function runStages(topology: Topology, standby: number, logger: RoleLogger): Promise<number> {
+interface Options {
+  readonly standby: number;
+  readonly maxSkewMs: number;
+}
+
+async function runStages(topology: Topology, options: Options, logger: RoleLogger): Promise<number> {
+  const { standby, maxSkewMs } = options;
   const brokers = required('SLUICE_KAFKA').split(',');
   const registryUrl = required('SLUICE_REGISTRY');
   const state = persistentState();
@@ -102,6 +116,7 @@ async function runStages(topology: Topology, standby: number, logger: RoleLogger
     topicLimits: topicLimits(),
     ...(state !== undefined && { state }),
     standby,
+    options: { maxSkewMs },
     onFatal: (error) => end(logger, error),
   });
   const app = await Promise.race([starting, stopped.then(() => undefined)]);

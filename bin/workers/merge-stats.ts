@@ -16,6 +16,7 @@ export function mergeStats(all: readonly WorkerStats[]): WorkerStats {
     state: sumOfBudgets(all.flatMap(({ state }) => state ?? [])),
     standbys: all.flatMap(({ standbys }) => standbys).toSorted((a, b) => a.slot - b.slot),
     globalTables: mergeGlobalTables(all.flatMap(({ globalTables }) => globalTables)),
+    waits: all.flatMap(({ waits }) => waits),
     ready: all.every(({ ready }) => ready),
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError } from '#topology';
-import { durationOf, persistentState, standbyCount } from '../../bin/environment.ts';
+import { durationOf, maxSkew, persistentState, standbyCount } from '../../bin/environment.ts';
 
 test('a span of time from the environment', (t) => {
   const name = 'SLUICE_TEST_SPAN_OF_TIME';
@@ -66,5 +66,25 @@ test('standby copies: what the option says, else the environment, else none', (t
     process.env[name] = wrong;
     assert.throws(() => standbyCount(undefined), ConfigError, wrong);
     assert.throws(() => standbyCount(wrong), ConfigError, wrong);
+  }
+});
+
+test('how far partitions may be apart: what the option says, else the environment, else a day', (t) => {
+  const name = 'SLUICE_MAX_SKEW';
+  const before = process.env[name];
+  t.after(() => {
+    if (before === undefined) delete process.env[name];
+    else process.env[name] = before;
+  });
+  delete process.env[name];
+  assert.equal(maxSkew(), 86_400_000);
+  process.env[name] = '10m';
+  assert.equal(maxSkew(), 600_000);
+  assert.equal(maxSkew('1h'), 3_600_000);
+  assert.equal(maxSkew('off'), Infinity);
+  for (const wrong of ['-1', '1.5h', 'x', 'none']) {
+    process.env[name] = wrong;
+    assert.throws(() => maxSkew(), ConfigError, wrong);
+    assert.throws(() => maxSkew(wrong), ConfigError, wrong);
   }
 });

@@ -123,6 +123,7 @@ describe('numbers of several workers', () => {
     restoring: { total: 0, done: 0, perSecond: 0, etaMs: 0 },
     standbys: [],
     globalTables: [],
+    waits: [],
     ready: true,
   });
   const merged = (...all: Partial<StageStats>[]): StageStats | undefined => mergeStats(all.map(worker)).stages[0];

@@ -34,6 +34,7 @@ const app: ReturnType<StreamApp['stats']> = {
   state: { usedBytes: 1, budgetBytes: 2 },
   standbys: [{ slot: 1, lag: 0, entries: 1, bytes: 50 }],
   globalTables: [{ store: 'g', topic: 't', entries: 1, lag: 0, dropped: 0 }],
+  waits: [{ topic: 'a', partition: 1, waitsFor: 0, aheadMs: 1_000 }],
   ready: true,
 };
 const sink: SinkStats = {

@@ -4,7 +4,7 @@ import type { Topology } from '../dsl/topology.ts';
 import type { Logger } from '../logger.ts';
 import type { SerdeFactory } from '../serde.ts';
 import type { KafkaAdmin, KafkaClient } from '../runtime/kafka-client.ts';
-import type { RuntimeOptions } from '../runtime/slot-runner.ts';
+import type { RuntimeOptions } from '../runtime/runtime-options.ts';
 import { slotCount } from '../runtime/run-progress.ts';
 import { startStreamApp, type StreamApp } from '../runtime/stream-app.ts';
 import type { TopicLimits } from '../runtime/topic-config.ts';

@@ -47,6 +47,8 @@ export class SlotInput {
   paused = false;
   /** Event hour of the last clock pin (TIME.md rule 13). */
   pinnedHour = -Infinity;
+  /** It waits while its clock is beyond this, ms (TIME.md rule 14; skew-gate.ts). */
+  ceiling = Infinity;
   /** Replay: nothing at or behind this offset is processed. */
   readonly end: bigint | undefined;
   readonly #end: number;
@@ -58,6 +60,7 @@ export class SlotInput {
   #hasRecord = false;
   /** A number, as the cursor's offsets are: a bigint for each record costs more than the walk to it. */
   #position: number;
+  #wasFetched = false;
 
   constructor(source: SourceTopic, partition: number, position: bigint, clock: number, end?: bigint) {
     this.source = source;
@@ -86,6 +89,7 @@ export class SlotInput {
 
   enqueue(fetched: FetchedRecords): void {
     if (this.atEnd) return;
+    this.#wasFetched = true;
     this.endOffset = fetched.endOffset;
     this.queuedBytes += fetched.bytes;
     this.#chunks.push({ batches: fetched.batches, nextOffset: fetched.nextOffset, bytes: fetched.bytes });
@@ -119,6 +123,23 @@ export class SlotInput {
   /** True when `cursor` stands on a record that is to be processed. */
   get hasRecord(): boolean {
     return this.#hasRecord;
+  }
+
+  /** True when its clock is too far ahead: its records wait. */
+  get isAhead(): boolean {
+    return this.clock !== undefined && this.clock.watermark > this.ceiling;
+  }
+
+  /** True when there are records at or behind the position, and before the first fetch has said so. */
+  get hasUnread(): boolean {
+    if (this.#hasRecord) return true;
+    return !this.atEnd && (!this.#wasFetched || this.position < this.endOffset);
+  }
+
+  /** What the clock will at least be behind the next record, as far as that is at hand, ms. */
+  get reach(): number {
+    if (this.clock === undefined || !this.#hasRecord) return this.watermark;
+    return Math.max(this.clock.watermark, this.cursor.timestamp - this.clock.outOfOrdernessMs);
   }
 
   /** The record under the cursor has been processed. */

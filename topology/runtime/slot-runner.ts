@@ -17,31 +17,14 @@ import { ledgerTopicOf, type LedgerReader, type PromiseListener } from './ledger
 import { DurationHistogram } from './duration-histogram.ts';
 import type { ReplayFeed } from './replay-feed.ts';
 import { noProgress, type RestoreProgress } from './restore.ts';
+import type { RuntimeOptions } from './runtime-options.ts';
+import type { SkewGate } from './skew-gate.ts';
 import { type CommitPlan, Slot } from './slot.ts';
 import { restoreSlot } from './slot-restore.ts';
 import { openSlotState, type SlotState, type StateSettings } from './slot-state.ts';
 import { startPositions } from './start-positions.ts';
 import type { StandbyCopy } from './standby-copy.ts';
 import { endsByTopic, makeSlotParts, type StartPosition, type Wiring, writtenPartitions } from './wiring.ts';
-
-/** Limits and intervals of an application's slots. */
-export interface RuntimeOptions {
-  /** A commit is at most this far behind the first record it contains, ms. */
-  readonly commitIntervalMs: number;
-  /** Commits of one slot are at least this far apart, ms. */
-  readonly minCommitIntervalMs: number;
-  readonly maxBatchRecords: number;
-  /** Fetched and not yet processed, per input; beyond it the partition is paused. */
-  readonly maxQueuedBytes: number;
-  /** Event time, ms. */
-  readonly tickMs: number;
-  readonly idleAfterMs: number;
-  readonly transactionTimeoutMs: number;
-  /** How often repartition topics are trimmed behind what is committed, ms. */
-  readonly trimIntervalMs: number;
-  /** How often the application looks whether its topics are as they were, ms. */
-  readonly topicWatchMs: number;
-}
 
 /** What the runners of a process share. */
 export interface RunnerContext {
@@ -54,6 +37,8 @@ export interface RunnerContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: RuntimeOptions;
+  /** undefined: no partition waits for another one. */
+  readonly skew: SkewGate | undefined;
   /** undefined: state is in memory only. */
   readonly state: StateSettings | undefined;
   /** Resolves when the group has said once more that this process is a member. */
@@ -66,6 +51,8 @@ export interface RunnerContext {
 
 const SLICE_RECORDS = 200;
 const IDLE_MS = 250;
+/** Of a slot that waits for one of another process (TIME.md rule 14). */
+const SKEW_MS = 50;
 /** How long a stop waits for answers from outside. */
 const DRAIN_MS = 5_000;
 const CONFIRM_MS = 15_000;
@@ -255,6 +242,7 @@ export class SlotRunner implements PromiseListener {
     });
     this.#replay(this.#slot);
     ledger.listen(this);
+    this.#context.skew?.join(this);
     for (const input of inputs) if (!input.atEnd) reader.seek(input.tp, input.position);
     logger.info(
       { slot: this.partition, restored: this.restored, standby: copy !== undefined },
@@ -282,7 +270,9 @@ export class SlotRunner implements PromiseListener {
     if (slot === undefined) return;
     while (!this.#abort.signal.aborted) {
       if (this.#lost !== undefined) throw this.#lost;
+      this.#context.skew?.admit(slot);
       const { count, wait } = slot.process(SLICE_RECORDS);
+      if (count > 0) this.#context.skew?.moved(slot);
       this.#resume(slot);
       if (this.#context.feed === undefined) slot.takeHints(this.#context.ledger.hints, this.#context.clock.now());
       slot.tick(this.#context.clock.now());
@@ -367,7 +357,8 @@ export class SlotRunner implements PromiseListener {
       this.#woken = resolve;
     });
     const pending = (this.#slot?.processed ?? 0) > 0;
-    const wait = pending ? this.#context.options.minCommitIntervalMs : IDLE_MS;
+    const idle = this.#slot?.waits === true ? SKEW_MS : IDLE_MS;
+    const wait = pending ? this.#context.options.minCommitIntervalMs : idle;
     await Promise.race([woken, this.#context.clock.sleep(wait, abort.signal)]);
     this.#woken = undefined;
     abort.abort();
@@ -375,6 +366,7 @@ export class SlotRunner implements PromiseListener {
 
   async #release(): Promise<void> {
     this.#context.ledger.unlisten(this);
+    this.#context.skew?.leave(this);
     for (const input of this.#slot?.inputs ?? []) this.#context.reader.remove(input.tp);
     this.#slot = undefined;
     this.#trimmable.clear();

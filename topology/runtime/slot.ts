@@ -6,6 +6,7 @@ import { NotReadyError } from '../errors.ts';
 import { encodePin, encodePromise, type LedgerBytes, type Pin, type WriterPromise } from '../time/ledger-records.ts';
 import { CurrentTime } from '../time/record-time.ts';
 import type { TimePolicyName } from '../time/time-policy.ts';
+import { encodeClock } from './committed-clock.ts';
 import type { CommittedOffset, FetchedRecords, SendResult } from './kafka-client.ts';
 import type { HintView } from './hints.ts';
 import { readRecord } from './read-record.ts';
@@ -46,7 +47,10 @@ export class Slot {
   readonly #written: ReadonlyMap<string, readonly bigint[]>;
   readonly #ends = new Map<string, bigint[]>();
   readonly #said: Map<string, number>;
-  readonly #committed = new Map<SlotInput, { readonly position: bigint; readonly clock: number }>();
+  readonly #committed = new Map<
+    SlotInput,
+    { readonly position: bigint; readonly clock: number; readonly next: number }
+  >();
   #pins: Pin[] = [];
   #processed = 0;
 
@@ -78,7 +82,7 @@ export class Slot {
       const readers = this.tasks.filter((task) => task.reads(input.source.name));
       this.#byTopic.set(input.source.name, input);
       this.#readers.set(input, readers);
-      this.#committed.set(input, { position: input.position, clock: clockOf(input) });
+      this.#committed.set(input, { position: input.position, clock: clockOf(input), next: -Infinity });
     }
   }
 
@@ -87,8 +91,14 @@ export class Slot {
     return this.#processed;
   }
 
+  /** Records that may be processed now. */
   get hasRecords(): boolean {
-    return this.inputs.some((input) => input.hasRecord);
+    return this.inputs.some((input) => input.hasRecord && !input.isAhead);
+  }
+
+  /** True when an input has records and is too far ahead (TIME.md rule 14). */
+  get waits(): boolean {
+    return this.inputs.some((input) => input.hasRecord && input.isAhead);
   }
 
   enqueue(fetched: FetchedRecords): void {
@@ -132,7 +142,7 @@ export class Slot {
     let next: SlotInput | undefined;
     let least = Infinity;
     for (const input of this.inputs) {
-      if (!input.hasRecord) continue;
+      if (!input.hasRecord || input.isAhead) continue;
       const timestamp = input.cursor.timestamp;
       if (next === undefined || timestamp < least) [next, least] = [input, timestamp];
     }
@@ -219,7 +229,8 @@ export class Slot {
     for (const task of this.tasks) task.takeChangelog(this.#collector);
     const collected = this.#collector.take();
     const pins = this.#pins.map(encodePin);
-    const offsets = moved.map((input) => this.#offsetOf(input));
+    const told = this.inputs.filter((input) => moved.includes(input) || this.#hasComeUp(input));
+    const offsets = told.map((input) => this.#offsetOf(input));
     this.#pins = [];
     this.#processed = 0;
     const ledger = (results: readonly SendResult[]): LedgerBytes[] => {
@@ -259,10 +270,18 @@ export class Slot {
     return committed?.position !== input.position || committed.clock !== clockOf(input);
   }
 
+  /** Its next record is at hand since the last commit: other processes may want to know how far that is. No reason for a commit. */
+  #hasComeUp(input: SlotInput): boolean {
+    return (
+      input.clock !== undefined && input.reach > Math.max(clockOf(input), this.#committed.get(input)?.next ?? -Infinity)
+    );
+  }
+
   #offsetOf(input: SlotInput): CommittedOffset {
     const clock = clockOf(input);
-    this.#committed.set(input, { position: input.position, clock });
-    const metadata = Number.isFinite(clock) ? JSON.stringify({ w: clock }) : '';
+    const next = input.clock === undefined ? -Infinity : input.reach;
+    this.#committed.set(input, { position: input.position, clock, next });
+    const metadata = encodeClock({ w: clock, next });
     return { ...input.tp, offset: input.position, metadata };
   }
 

@@ -1,5 +1,6 @@
 import { TaskCorruptedError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
+import { parseClock } from './committed-clock.ts';
 import type { KafkaAdmin } from './kafka-client.ts';
 import type { ReplayFeed } from './replay-feed.ts';
 import type { StartPosition, Wiring } from './wiring.ts';
@@ -33,7 +34,7 @@ export async function startPositions(
     positions.set(topic, start ?? { offset: ranges[i]?.start ?? 0n, clock: -Infinity });
   }
   for (const { topic, offset, metadata } of committed) {
-    positions.set(topic, { ...positions.get(topic), offset, clock: clockOf(metadata) });
+    positions.set(topic, { ...positions.get(topic), offset, clock: parseClock(metadata).w });
   }
   return positions;
 }
@@ -77,10 +78,4 @@ function lostIn(
     );
   }
   return undefined;
-}
-
-function clockOf(metadata: string | null): number {
-  if (metadata === null || metadata === '') return -Infinity;
-  const { w } = JSON.parse(metadata) as { w?: number };
-  return w ?? -Infinity;
 }

@@ -16,7 +16,9 @@ import { type RestoreProgress, sumOfRestores } from './restore.ts';
 import { updateRoster } from './roster.ts';
 import { queryTable, type ReadOnlyTable } from './read-only-table.ts';
 import { type InputProgress, inputProgress, isDrained, slotCount } from './run-progress.ts';
-import { type RunnerContext, type RuntimeOptions, SlotRunner } from './slot-runner.ts';
+import { DEFAULT_RUNTIME_OPTIONS, type RuntimeOptions } from './runtime-options.ts';
+import { SkewGate, type SkewWait } from './skew-gate.ts';
+import { type RunnerContext, SlotRunner } from './slot-runner.ts';
 import { type PersistentState, type StateSettings, stateSettings } from './slot-state.ts';
 import { type StageStats, stageStats } from './stage-stats.ts';
 import { type StandbyStats, Standbys } from './standbys.ts';
@@ -67,6 +69,8 @@ export interface StreamApp {
     readonly standbys: StandbyStats[];
     /** Each is whole in every process. */
     readonly globalTables: GlobalTableStats[];
+    /** Origin partitions of this process that wait for others which are behind (`maxSkewMs`). */
+    readonly waits: SkewWait[];
     /** The group is joined, and every slot that this process holds is restored and runs. */
     readonly ready: boolean;
   };
@@ -87,19 +91,6 @@ export interface StreamApp {
   /** Commits what is processed, leaves the group. At most a few seconds while the broker answers. */
   stop(): Promise<void>;
 }
-
-/** Intervals and limits of DESIGN section 5. */
-export const DEFAULT_RUNTIME_OPTIONS: RuntimeOptions = {
-  commitIntervalMs: 100,
-  minCommitIntervalMs: 10,
-  maxBatchRecords: 5_000,
-  maxQueuedBytes: 4 * 2 ** 20,
-  tickMs: 1_000,
-  idleAfterMs: 60_000,
-  transactionTimeoutMs: 15_000,
-  trimIntervalMs: 30_000,
-  topicWatchMs: 5_000,
-};
 
 const POLL_MS = 100;
 const SESSION_TIMEOUT_MS = 10_000;
@@ -164,7 +155,10 @@ class RunningApp implements StreamApp {
     const onFatal = (error: Error): void => this.#config.onFatal(error);
     const confirmed = (): Promise<void> => this.#membership?.confirmed() ?? Promise.resolve();
     const shared = { app, client, admin, reader, ledger, wiring, clock: this.#clock, logger, options };
-    this.#context = { ...shared, state: this.#state, feed: this.#config.feed, confirmed, onFatal };
+    const { feed } = this.#config;
+    const isGated = topology.time === 'watermark' && options.maxSkewMs < Infinity;
+    const skew = isGated ? new SkewGate({ ...shared, ...options, topology, feed }) : undefined;
+    this.#context = { ...shared, skew, state: this.#state, feed, confirmed, onFatal };
     this.#standBy(admin);
     this.#polling = Promise.all([
       this.#poll(reader),
@@ -329,6 +323,7 @@ class RunningApp implements StreamApp {
       restoring: sumOfRestores(runners.map((runner) => runner.restoring)),
       standbys: this.#standbys?.read() ?? [],
       globalTables: this.#globalTables?.read() ?? [],
+      waits: this.#context?.skew?.waits() ?? [],
       state: this.#state && { usedBytes: this.#state.budget.used, budgetBytes: this.#state.budget.limit },
       ready: this.#membership !== undefined && slots.length === runners.length,
     };

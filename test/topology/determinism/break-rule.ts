@@ -1,12 +1,13 @@
-/** To be loaded by --import: breaks the rule whose place in BROKEN_RULES and, behind them, BROKEN_STANDBYS the environment names, in the source of its module as it is loaded. */
+/** To be loaded by --import: breaks the rule whose place in BROKEN_RULES and, behind them, BROKEN_STANDBYS and BROKEN_SKEW the environment names, in the source of its module as it is loaded. */
 import { registerHooks } from 'node:module';
 import { BROKEN_RULES } from './broken-rules.ts';
+import { BROKEN_SKEW } from './broken-skew.ts';
 import { BROKEN_STANDBYS } from './broken-standbys.ts';
 
 /** Name of the variable of the environment. */
 export const BREAK = 'SLUICE_TEST_BREAK';
 
-const broken = [...BROKEN_RULES, ...BROKEN_STANDBYS][Number(process.env[BREAK])];
+const broken = [...BROKEN_RULES, ...BROKEN_STANDBYS, ...BROKEN_SKEW][Number(process.env[BREAK])];
 if (broken === undefined) throw new Error(`${BREAK} names no rule`);
 const { file, find, replace } = broken;
 

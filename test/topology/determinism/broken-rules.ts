@@ -27,7 +27,7 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
     rule: 2,
     name: 'the clock is not committed with the position',
     file: 'runtime/slot.ts',
-    find: "const metadata = Number.isFinite(clock) ? JSON.stringify({ w: clock }) : '';",
+    find: 'const metadata = encodeClock({ w: clock, next });',
     replace: "const metadata = '';",
   },
   {

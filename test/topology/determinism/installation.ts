@@ -54,11 +54,21 @@ export interface Happened {
   /** Slots taken with a standby copy, and how many changelog records were restored then. */
   takeovers: number;
   restored: number;
+  /** How often a partition was seen that waited for another one (rule 14). */
+  waits: number;
 }
 
 export class Installation {
   readonly fed: Fed = { events: [], rates: [] };
-  readonly happened: Happened = { crashes: 0, rebalances: 0, failures: 0, instances: 0, takeovers: 0, restored: 0 };
+  readonly happened: Happened = {
+    crashes: 0,
+    rebalances: 0,
+    failures: 0,
+    instances: 0,
+    takeovers: 0,
+    restored: 0,
+    waits: 0,
+  };
   readonly fatal: Error[] = [];
   readonly #world: World;
   readonly #topology: Topology;
@@ -98,7 +108,10 @@ export class Installation {
     await this.#write(planned);
     if (planned.said !== undefined) await this.say(planned.said.topic, planned.said.time);
     const g = this.#random;
-    if (g.chance(0.3)) await this.#world.until(this.#world.clock.sleep(g.int(0, 20)));
+    if (g.chance(0.3)) {
+      await this.#world.until(this.#world.clock.sleep(g.int(0, 20)));
+      if (this.#instances.some(({ app }) => app.stats().waits.length > 0)) this.happened.waits++;
+    }
     if (g.chance(0.025)) await this.#happen();
   }
 
@@ -266,6 +279,7 @@ export class Installation {
           commitIntervalMs: g.int(5, 80),
           minCommitIntervalMs: g.int(2, 20),
           maxBatchRecords: g.chance(0.3) ? g.int(1, 20) : 5_000,
+          maxSkewMs: g.chance(0.5) ? Infinity : g.int(0, 40),
         },
         onFatal: (error) => this.fatal.push(error),
       }),

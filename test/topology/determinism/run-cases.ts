@@ -60,6 +60,7 @@ export function judge(t: TestContext, told: readonly Told[]): void {
     crash: share(({ crashes }) => crashes > 0),
     rebalance: share(({ rebalances }) => rebalances > 0),
     'aborted transaction': share(({ failures }) => failures > 0),
+    'wait for a partition behind': share(({ waits }) => waits > 0),
     'late record': share(({ late }) => late > 0),
     'several instances': share(({ instances }) => instances > 1),
   };
