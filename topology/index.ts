@@ -19,7 +19,7 @@ export { GlobalKTable } from './dsl/global-table.ts';
 export { type GroupFoldOptions, type GroupOptions, KGroupedTable } from './dsl/grouped-table.ts';
 export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './dsl/kstream.ts';
 export type { Emit, QueriedRow } from './dsl/node.ts';
-export { stage, type Stage, type StageBuilder, type TableOptions } from './dsl/stage.ts';
+export { stage, type Stage, type StageBuilder, type StageOptions, type TableOptions } from './dsl/stage.ts';
 export { buildTopology, type GlobalTable, type SubTopology, type Topology } from './dsl/topology.ts';
 export {
   calendarDay,

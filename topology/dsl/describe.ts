@@ -30,8 +30,10 @@ function topicLines(verb: string, ends: SubTopology['sources'] | SubTopology['si
   return [...names].map(([name, partitions]) => `    ${verb} ${name} (${partitions} partitions)`);
 }
 
-function storeText({ kind, retentionMs }: SubTopology['stores'][number]): string {
-  return retentionMs === undefined ? kind : `${kind}, kept ${retentionMs / 1_000} s of event time`;
+function storeText({ kind, retentionMs, of }: SubTopology['stores'][number]): string {
+  const place = of?.place === undefined ? '' : `, ${of.place === 'memory' ? 'in memory' : 'on disk'}`;
+  const kept = retentionMs === undefined ? '' : `, kept ${retentionMs / 1_000} s of event time`;
+  return kind + place + kept;
 }
 
 function globalTableLines({ store, topic, node }: GlobalTable, subs: readonly SubTopology[]): string[] {

@@ -1,6 +1,7 @@
 import { TopologyError } from '../errors.ts';
 import { latestTableSource, tableSource } from '../operators/table-source.ts';
 import { queryRow } from '../operators/table-node.ts';
+import type { StatePlace } from '../state/store.ts';
 import type { Topic } from '../topic.ts';
 import { GlobalKTable } from './global-table.ts';
 import { type AnyTopic, Graph } from './graph.ts';
@@ -11,6 +12,18 @@ import type { CreateProcessor } from './node.ts';
 export interface Stage {
   readonly name: string;
   readonly graph: Graph;
+  readonly options?: StageOptions;
+}
+
+/** What a stage may want otherwise than its application. */
+export interface StageOptions {
+  /**
+   * Where its state is, by default where the application keeps it. 'disk' needs an application with `state: { directory }`; 'memory' is whole in memory, beside
+   * which such an application keeps a copy for restarts. Results are the same. It may change from one start to the next.
+   */
+  readonly state?: StatePlace;
+  /** What its state on disk may take in memory per process, bytes, apart from the application's budget. By default it has its share in that. */
+  readonly stateBudgetBytes?: number;
 }
 
 /** Where a stage begins. */
@@ -36,20 +49,27 @@ export interface TableOptions {
   readonly keeps?: 'versions' | 'latest';
 }
 
+type Build = (builder: StageBuilder) => void;
+
+const MIN_BUDGET_BYTES = 2 ** 20;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,180}$/;
 
 const source: CreateProcessor<never, unknown> = (_context, emit) => ({ process: emit });
 
 /**
  * Describes a stage. By convention it has the name of the topic that it writes: its late records go to `<name>.late`, its dead letters to
- * `<name>.dlq`. TopologyError SLC_STAGE_NAME for a name that is no topic name.
+ * `<name>.dlq`. TopologyError SLC_STAGE_NAME for a name that is no topic name, SLC_STAGE_BUDGET for a budget that is none.
  */
-export function stage(name: string, build: (builder: StageBuilder) => void): Stage {
+export function stage(name: string, build: Build): Stage;
+export function stage(name: string, options: StageOptions, build: Build): Stage;
+export function stage(name: string, ...rest: [Build] | [StageOptions, Build]): Stage {
+  const [options, build] = rest.length === 1 ? [{}, rest[0]] : rest;
   if (!NAME.test(name)) {
     throw new TopologyError('SLC_STAGE_NAME', `${JSON.stringify(name)} cannot name a stage`, {
       hint: 'letters, digits, dots, dashes and underscores, as in a topic name',
     });
   }
+  checkBudget(name, options);
   const graph = new Graph(name);
   build({
     stream: <K, V>(topic: Topic<K, V>) => {
@@ -76,5 +96,13 @@ export function stage(name: string, build: (builder: StageBuilder) => void): Sta
       return new GlobalKTable<K, V>(graph, graph.add(spec, [], { topic: topic as unknown as AnyTopic }));
     },
   });
-  return { name, graph };
+  return { name, graph, options };
+}
+
+/** It bounds what lies above a file; in memory there is no bound. */
+function checkBudget(name: string, { state, stateBudgetBytes: bytes }: StageOptions): void {
+  if (bytes === undefined || (state !== 'memory' && bytes >= MIN_BUDGET_BYTES && bytes < Infinity)) return;
+  throw new TopologyError('SLC_STAGE_BUDGET', `stage ${name} has a budget of ${bytes} bytes for state in ${state}`, {
+    hint: `a budget is for state on disk, and ${MIN_BUDGET_BYTES} bytes or more`,
+  });
 }

@@ -27,10 +27,12 @@ export function cutStage(stage: Stage, app: string, problems: TopologyError[]): 
     const sinks: SinkNode[] = members.flatMap((node) =>
       node.spec.kind === 'sink' && node.topic !== undefined ? [{ node, topic: node.topic }] : [],
     );
-    const stores = members.flatMap(({ spec }) => [
+    const of = { stage: stage.name, place: stage.options?.state };
+    const specs = members.flatMap(({ spec }) => [
       ...(spec.store === undefined ? [] : [spec.store]),
       ...(spec.stores ?? []),
     ]);
+    const stores = specs.map((spec) => ({ ...spec, of }));
     return { stage: stage.name, partitions: Math.max(0, ...counts), sources, nodes: members, sinks, stores };
   });
 }

@@ -4,12 +4,13 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { InvariantError, RetriableError } from '../errors.ts';
+import type { Topology } from '../dsl/topology.ts';
+import { ConfigError, InvariantError, RetriableError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { makePersistentStore, makeStore } from '../state/make-store.ts';
+import { makePersistentStore, makeStore, persistentTables } from '../state/make-store.ts';
 import { type Flushable, StateBudget } from '../state/state-budget.ts';
 import { DISK_CACHE_BYTES, type SlotIdentity, StateDisk, type StoreWrite } from '../state/state-disk.ts';
-import type { ChangelogEntry, StateStore, StoreSpec } from '../state/store.ts';
+import type { ChangelogEntry, StatePlace, StateStore, StoreSpec } from '../state/store.ts';
 import { type PersistentStore, StoreMirror } from '../state/store-mirror.ts';
 import { isClockKey } from '../time/stream-clock.ts';
 import type { ReadyBatch, SendResult } from './kafka-client.ts';
@@ -22,18 +23,47 @@ export interface PersistentState {
   readonly budgetBytes?: number;
   /** By default 10 s. */
   readonly checkpointMs?: number;
+  /** Where stages keep their state that do not say it themselves (StageOptions); by default 'disk'. */
+  readonly stages?: StatePlace;
 }
 
 const DEFAULT_BUDGET_BYTES = 256 * 2 ** 20;
 const DEFAULT_CHECKPOINT_MS = 10_000;
 
 /** With defaults, for one process. */
-export function stateSettings(app: string, state: PersistentState): StateSettings {
+export function stateSettings(
+  { app, stages }: Pick<Topology, 'app' | 'stages'>,
+  state: PersistentState,
+): StateSettings {
+  const own = stages.flatMap(({ name, options }): [string, StateBudget][] =>
+    options?.stateBudgetBytes === undefined ? [] : [[name, new StateBudget(options.stateBudgetBytes)]],
+  );
   return {
     directory: join(state.directory, app),
     budget: new StateBudget(state.budgetBytes ?? DEFAULT_BUDGET_BYTES),
+    own: new Map(own),
     checkpointMs: state.checkpointMs ?? DEFAULT_CHECKPOINT_MS,
+    stages: state.stages ?? 'disk',
   };
+}
+
+/** ConfigError SLC_STATE_DIRECTORY when a stage wants its state on disk: there is no directory. */
+export function refuseOnDisk({ stages }: Pick<Topology, 'stages'>): void {
+  const wishes = stages.filter(({ options }) => options?.state === 'disk').map(({ name }) => name);
+  if (wishes.length === 0) return;
+  throw new ConfigError('SLC_STATE_DIRECTORY', `stages that keep their state on disk: ${wishes.join(', ')}`, {
+    hint: 'start the application with state: { directory } (SLUICE_STATE_DIR)',
+  });
+}
+
+/** Of all budgets of a process. */
+export function budgetsOf({ budget, own }: StateSettings): {
+  readonly usedBytes: number;
+  readonly budgetBytes: number;
+} {
+  const all = [budget, ...(own?.values() ?? [])];
+  const sum = (of: (each: StateBudget) => number): number => all.reduce((total, each) => total + of(each), 0);
+  return { usedBytes: sum(({ used }) => used), budgetBytes: sum(({ limit }) => limit) };
 }
 
 /** What the slots of a process share. */
@@ -41,6 +71,10 @@ export interface StateSettings {
   /** Of the application; each slot has a directory in it. */
   readonly directory: string;
   readonly budget: StateBudget;
+  /** Of stages that have one of their own, by name. */
+  readonly own?: ReadonlyMap<string, StateBudget>;
+  /** Of stages that do not say it themselves; by default 'disk'. */
+  readonly stages?: StatePlace;
   /** What is committed is on disk after this at the latest, ms, as long as commits go on: a restart reads the changelogs from there. */
   readonly checkpointMs: number;
 }
@@ -57,6 +91,8 @@ export const MAX_COPY_AGE_MS = 12 * 3_600_000;
 /** One store, its copy on disk, and its part of the changelogs. */
 interface Kept {
   readonly name: string;
+  /** On disk. */
+  readonly table: string;
   readonly topic: string;
   readonly store: StateStore;
   readonly persistent: PersistentStore | undefined;
@@ -76,6 +112,8 @@ export class SlotState implements Flushable {
   readonly #disk: StateDisk;
   readonly #partition: number;
   readonly #kept = new Map<string, Kept>();
+  /** Of its stores. */
+  readonly #budgets: StateBudget[] = [];
   /** Changes were taken that are not committed yet. */
   #isStaged = false;
   #lastWrite: number;
@@ -91,19 +129,42 @@ export class SlotState implements Flushable {
     );
     this.#lastWrite = clock.now();
     settings.budget.add(DISK_CACHE_BYTES);
-    settings.budget.join(this);
+    this.#join(settings.budget);
   }
 
   /** An empty store; `topic` is its changelog. */
   makeStore(spec: StoreSpec, topic: string): StateStore {
-    const { budget } = this.#settings;
     const { name } = spec;
-    const mirror = new StoreMirror(this.#disk.table(name), budget);
-    const clock = new StoreMirror(this.#disk.table(clockOf(name)), budget);
-    const persistent = makePersistentStore(spec, mirror, (table) => this.#disk.table(table));
+    const budget = this.#settings.own?.get(spec.of?.stage ?? '') ?? this.#settings.budget;
+    const place = spec.of?.place ?? this.#settings.stages ?? 'disk';
+    const table = this.#tableOf(spec, place);
+    this.#join(budget);
+    const mirror = new StoreMirror(this.#disk.table(table), budget);
+    const clock = new StoreMirror(this.#disk.table(clockOf(table)), budget);
+    const persistent =
+      place === 'memory' ? undefined : makePersistentStore(spec, mirror, (further) => this.#disk.table(further));
     const store = persistent ?? makeStore(spec);
-    this.#kept.set(name, { name, topic, store, persistent, mirror, clock, offset: undefined, sent: undefined });
+    const begun = { offset: undefined, sent: undefined };
+    this.#kept.set(name, { name, table, topic, store, persistent, mirror, clock, ...begun });
     return store;
+  }
+
+  /** The copy of a store in memory has other keys than a store above the file: what the other one has left behind, before the setting changed, goes. */
+  #tableOf(spec: StoreSpec, place: StatePlace): string {
+    const tables = persistentTables(spec);
+    if (tables === undefined) return spec.name;
+    const inMemory = `${spec.name} in memory`;
+    const [table, ...others] = place === 'memory' ? [inMemory, ...tables] : [spec.name, inMemory];
+    const [other] = others;
+    if (other !== undefined && this.#disk.checkpoint(other) !== undefined)
+      this.#disk.discard([...others, clockOf(other)]);
+    return table;
+  }
+
+  #join(budget: StateBudget): void {
+    if (this.#budgets.includes(budget)) return;
+    this.#budgets.push(budget);
+    budget.join(this);
   }
 
   /**
@@ -114,8 +175,8 @@ export class SlotState implements Flushable {
     const kept = this.#get(name);
     const reason = this.#whyUnusable(kept, range);
     if (reason !== undefined) {
-      if (this.#disk.checkpoint(name) !== undefined) this.#unused(`store ${name}: ${reason}`);
-      this.#disk.discard([name, clockOf(name), ...this.#indexesOf(kept)]);
+      if (this.#disk.checkpoint(kept.table) !== undefined) this.#unused(`store ${name}: ${reason}`);
+      this.#disk.discard([kept.table, clockOf(kept.table), ...this.#indexesOf(kept)]);
       kept.offset = range.start;
       return range.start;
     }
@@ -123,7 +184,7 @@ export class SlotState implements Flushable {
       for (const { key, value } of kept.clock.table.entries()) load(key, value);
       if (kept.persistent === undefined) for (const { key, value } of kept.mirror.table.entries()) load(key, value);
     }
-    kept.offset = this.#disk.checkpoint(name)?.offset ?? range.start;
+    kept.offset = this.#disk.checkpoint(kept.table)?.offset ?? range.start;
     return kept.offset;
   }
 
@@ -146,17 +207,17 @@ export class SlotState implements Flushable {
     const kept = this.#get(name);
     kept.mirror.forget();
     kept.clock.forget();
-    this.#disk.discard([name, clockOf(name), ...this.#indexesOf(kept)]);
+    this.#disk.discard([kept.table, clockOf(kept.table), ...this.#indexesOf(kept)]);
     kept.offset = undefined;
   }
 
   /** The restore is done: the stores may be read. */
   attach(): void {
     this.flush();
-    for (const { persistent } of this.#kept.values()) {
+    for (const { persistent, mirror } of this.#kept.values()) {
       if (persistent === undefined) continue;
       persistent.attach();
-      this.#settings.budget.join(persistent);
+      mirror.budget.join(persistent);
     }
   }
 
@@ -197,7 +258,7 @@ export class SlotState implements Flushable {
 
   /** Between two records. */
   relieve(): void {
-    this.#settings.budget.relieve();
+    for (const budget of this.#budgets) budget.relieve();
   }
 
   flush(): boolean {
@@ -221,12 +282,12 @@ export class SlotState implements Flushable {
       this.#logger.warn({ slot: this.#partition, reason: String(error) }, 'the state on disk stays as it was');
     }
     for (const { store, persistent, mirror, clock } of this.#kept.values()) {
-      if (persistent !== undefined) this.#settings.budget.leave(persistent);
+      if (persistent !== undefined) mirror.budget.leave(persistent);
       store.clear();
       mirror.forget();
       clock.forget();
     }
-    this.#settings.budget.leave(this);
+    for (const budget of this.#budgets) budget.leave(this);
     this.#settings.budget.add(-DISK_CACHE_BYTES);
     this.#disk.close(synced);
   }
@@ -256,8 +317,8 @@ export class SlotState implements Flushable {
     else kept.mirror.put(kept.persistent?.diskKey(key) ?? key, value);
   }
 
-  #whyUnusable({ name }: Kept, { start, end }: { readonly start: bigint; readonly end: bigint }): string | undefined {
-    const checkpoint = this.#disk.checkpoint(name);
+  #whyUnusable({ table }: Kept, { start, end }: { readonly start: bigint; readonly end: bigint }): string | undefined {
+    const checkpoint = this.#disk.checkpoint(table);
     if (checkpoint === undefined) return 'there is none';
     const { offset, at } = checkpoint;
     if (offset > end) return `it is at offset ${offset}, and the changelog ends at ${end}`;
@@ -315,12 +376,12 @@ function clockOf(store: string): string {
   return `${store} clock`;
 }
 
-function writesOf({ name, persistent, mirror, clock, offset }: Kept): StoreWrite[] {
+function writesOf({ table, persistent, mirror, clock, offset }: Kept): StoreWrite[] {
   const entries = mirror.inOrder();
   const indexes = persistent?.indexOf?.(entries) ?? [];
   return [
-    { store: name, entries, offset },
-    { store: clockOf(name), entries: clock.inOrder(), offset: undefined },
+    { store: table, entries, offset },
+    { store: clockOf(table), entries: clock.inOrder(), offset: undefined },
     ...indexes.map((index) => ({ store: index.table, entries: index.entries, offset: undefined })),
   ];
 }

@@ -19,7 +19,7 @@ import { type InputProgress, inputProgress, isDrained, slotCount } from './run-p
 import { DEFAULT_RUNTIME_OPTIONS, type RuntimeOptions } from './runtime-options.ts';
 import { SkewGate, type SkewWait } from './skew-gate.ts';
 import { type RunnerContext, SlotRunner } from './slot-runner.ts';
-import { type PersistentState, type StateSettings, stateSettings } from './slot-state.ts';
+import { budgetsOf, type PersistentState, refuseOnDisk, type StateSettings, stateSettings } from './slot-state.ts';
 import { type StageStats, stageStats } from './stage-stats.ts';
 import { type StandbyStats, Standbys } from './standbys.ts';
 import { topicsOf } from './app-topics.ts';
@@ -130,7 +130,7 @@ class RunningApp implements StreamApp {
   constructor(config: StreamAppConfig) {
     this.#config = config;
     this.#clock = config.clock ?? systemClock;
-    this.#state = config.state && stateSettings(config.topology.app, config.state);
+    this.#state = stateOf(config);
   }
 
   async start(): Promise<void> {
@@ -324,7 +324,7 @@ class RunningApp implements StreamApp {
       standbys: this.#standbys?.read() ?? [],
       globalTables: this.#globalTables?.read() ?? [],
       waits: this.#context?.skew?.waits() ?? [],
-      state: this.#state && { usedBytes: this.#state.budget.used, budgetBytes: this.#state.budget.limit },
+      state: this.#state && budgetsOf(this.#state),
       ready: this.#membership !== undefined && slots.length === runners.length,
     };
   }
@@ -375,6 +375,13 @@ class RunningApp implements StreamApp {
     await this.#ledger?.stop();
     await this.#context?.admin.close();
   }
+}
+
+/** A replay lives on memory, whatever its stages say live. */
+function stateOf({ topology, state, feed }: StreamAppConfig): StateSettings | undefined {
+  if (state !== undefined) return stateSettings(topology, state);
+  if (feed === undefined) refuseOnDisk(topology);
+  return undefined;
 }
 
 /** After an upgrade: a person must know what the numbers that follow are made of. */

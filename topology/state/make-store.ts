@@ -47,6 +47,12 @@ const PERSISTENT: Partial<Record<StoreSpec['kind'], Make>> = {
   versioned: (name, mirror) => new PersistentVersionedStore(name, mirror),
 };
 
+/** The tables of a store above a file; undefined: of that kind there is none. */
+export function persistentTables({ name, kind, isWhole }: StoreSpec): string[] | undefined {
+  if (isWhole === true || PERSISTENT[kind] === undefined) return undefined;
+  return kind === 'session' ? [name, endsOf(name)] : [name];
+}
+
 /**
  * An empty store above a file, `tableOf` gives further tables of it. undefined: of that kind there is none; what waits for event time (buffers, suppressed
  * changes, joins) and what an operator holds objects of is in memory always.

@@ -5,6 +5,9 @@
 
 import type { BatchBuilder } from '../record-batch.ts';
 
+/** Where the state of a stage is: whole in memory, or above a file, of which what was used lately is in memory. */
+export type StatePlace = 'memory' | 'disk';
+
 /** What a store is, known at build time. `name` is unique in its stage; the changelog topic is `<app>-<name>-changelog`. */
 export interface StoreSpec {
   readonly name: string;
@@ -23,6 +26,8 @@ export interface StoreSpec {
   readonly retentionMs?: number;
   /** Its node holds what it took from the store beyond a record: it stays in memory as a whole. */
   readonly isWhole?: boolean;
+  /** Whose it is, and where that stage keeps its state; without a place, where the application does. */
+  readonly of?: { readonly stage: string; readonly place?: StatePlace | undefined };
 }
 
 /** One change for the changelog; null = tombstone. */

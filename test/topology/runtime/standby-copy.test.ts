@@ -153,7 +153,7 @@ test('a copy that has not seen the end of its changelog for long may have missed
 class DiskLab {
   readonly root = scratch();
   readonly lab = new Lab();
-  readonly settings = stateSettings('a', { directory: this.root, budgetBytes: 32 * 2 ** 20 });
+  readonly settings = stateSettings({ app: 'a', stages: [] }, { directory: this.root, budgetBytes: 32 * 2 ** 20 });
   readonly identity = { app: 'a', epoch: 'e', partition: 0 };
   readonly #logger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
