@@ -1,7 +1,7 @@
 /**
  * What an upgrade does to the time of what stages write (TIME.md rule 9). A stage that is added to a topic which others write, or that reads one topic more
  * than before, has old records to give; but what is behind has closed windows by what was promised before. So the ow of all that a task writes is raised to
- * its floor.
+ * its floor. A replay has none: it begins with the new topology, when nothing is out.
  */
 import type { WriterPromise } from '../time/ledger-records.ts';
 

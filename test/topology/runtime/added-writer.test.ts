@@ -1,109 +1,11 @@
 /** An upgrade adds a stage that writes a topic which others write already: windows behind that topic that are out stay out, once (rule 9 of docs/TIME.md). */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { pino } from 'pino';
-import {
-  BatchBuilder,
-  buildTopology,
-  count,
-  encodeHint,
-  HINTS_TOPIC,
-  keyBy,
-  mapValues,
-  stage,
-  type Stage,
-  startStreamApp,
-  type StreamApp,
-  tumbling,
-  windowedBy,
-} from '#topology';
-import { FakeKafka, VirtualClock } from '#topology/testing';
-import { derived, jsonSerdes, MINUTE, origin } from '../dsl/support.ts';
-import { readJson } from './read-json.ts';
+import { random, type Random } from '#topology/testing';
+import { both, copy, counts, Shop, till, web } from './sales-shop.ts';
 
-const web = origin<string>('web', 1, {}, '0s');
-const till = origin<string>('till', 1, {}, '0s');
-const sales = derived<string>('all-sales', 1);
-const perMinute = derived<number>('per-minute', 1);
-
-const copy = (name: string, from: typeof web): Stage =>
-  stage(name, (s) => {
-    s.stream(from)
-      .pipe(mapValues((value) => value))
-      .to(sales);
-  });
-/** The stage of that name, once it reads both. */
-const both = stage('web-sales', (s) => {
-  s.stream(web)
-    .merge(s.stream(till))
-    .pipe(mapValues((value) => value))
-    .to(sales);
-});
-const counts = stage('counts', (s) => {
-  s.stream(sales)
-    .pipe(
-      windowedBy(tumbling({ size: '1m', grace: '0s' })),
-      count({ store: 'counts' }),
-      keyBy((r) => `${r.key.key}@${r.key.start / MINUTE}`),
-    )
-    .to(perMinute);
-});
-
-class Shop {
-  readonly clock = new VirtualClock();
-  readonly broker = new FakeKafka({ clock: this.clock });
-  readonly fatal: Error[] = [];
-
-  async open(): Promise<void> {
-    const admin = await this.broker.client().admin();
-    await admin.ensureTopics([web.name, till.name, HINTS_TOPIC].map((name) => ({ name, partitions: 1 })));
-  }
-
-  async sold(topic: typeof web, ...minutes: readonly number[]): Promise<void> {
-    const producer = await this.broker.client().producer();
-    for (const minute of minutes) {
-      const batch = new BatchBuilder();
-      batch.append(Buffer.from('k'), Buffer.from('"x"'), minute * MINUTE);
-      await producer.send([{ topic: topic.name, partition: 0, batch }]);
-    }
-  }
-
-  async complete(topic: typeof web, minute: number): Promise<void> {
-    const producer = await this.broker.client().producer();
-    const endOffset = this.broker.partition({ topic: topic.name, partition: 0 }).end(true);
-    const at = this.clock.now();
-    const m = minute * MINUTE;
-    const { key, value } = encodeHint({ writer: 'test', topic: topic.name, partition: 0, m, endOffset, at });
-    const batch = new BatchBuilder();
-    batch.append(key, value, at);
-    await producer.send([{ topic: HINTS_TOPIC, partition: 0, batch }]);
-  }
-
-  start(...stages: readonly Stage[]): Promise<StreamApp> {
-    return this.clock.until(
-      startStreamApp({
-        client: this.broker.client(),
-        topology: buildTopology(stages, { app: 'added' }),
-        serdes: jsonSerdes,
-        logger: pino({ level: 'silent' }),
-        clock: this.clock,
-        options: { tickMs: 1 },
-        onFatal: (error) => this.fatal.push(error),
-      }),
-    );
-  }
-
-  /** What has come out after a while, in the order of the log. */
-  async rows(): Promise<string[]> {
-    await this.clock.pass(5_000);
-    assert.deepEqual(this.fatal, []);
-    return readJson(this.broker, perMinute.name).map(({ key, value }) => `${key}=${String(value)}`);
-  }
-
-  late(): unknown[] {
-    return readJson(this.broker, 'counts.late').map(({ value }) => (value as { timestamp: number }).timestamp / MINUTE);
-  }
-}
+const FIRST = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 1e9));
+const RUNS = 20;
 
 describe('a stage that an upgrade adds or changes', () => {
   test('does not open again what has closed: its old records are late there', async () => {
@@ -161,5 +63,64 @@ describe('a stage that an upgrade adds or changes', () => {
     assert.deepEqual(await shop.rows(), ['k@1=2', 'k@2=2']);
     assert.deepEqual(shop.late(), []);
     await shop.clock.until(app.stop());
+  });
+});
+
+/** Minutes in order, `from` on: in their own topic they are never late. */
+const minutesOf = (g: Random, from: number, to: number): number[] =>
+  Array.from({ length: g.int(3, 12) }, () => g.int(from, to)).toSorted((a, b) => a - b);
+
+/** Per minute. */
+const countsOf = (minutes: readonly number[]): Map<number, number> =>
+  new Map([...Map.groupBy(minutes, (minute) => minute)].map(([minute, all]) => [minute, all.length]));
+
+const parsed = (rows: readonly string[]): Map<number, number> =>
+  new Map(rows.map((row) => /@(\d+)=(\d+)/.exec(row)?.slice(1).map(Number) as [number, number]));
+
+/** A live run with an upgrade in the middle, then replays. Returns how many minutes live has otherwise than the replay of all. */
+async function upgradeAndReplay(seed: number): Promise<number> {
+  const g = random(seed);
+  const message = `SLUICE_SEED=${seed}`;
+  const shop = new Shop();
+  await shop.open();
+  const floor = g.int(8, 12);
+  const [early, tills] = [minutesOf(g, 1, floor - 1), minutesOf(g, 1, 20)];
+  await shop.sold(web, ...early);
+  await shop.sold(till, ...tills);
+  await shop.complete(web, floor);
+  const old = await shop.start(copy('web-sales', web), counts);
+  await shop.rows();
+  await shop.clock.until(old.stop());
+
+  const stages = g.chance(0.5) ? [copy('web-sales', web), copy('till-sales', till), counts] : [both, counts];
+  const app = await shop.start(...stages);
+  const later = minutesOf(g, floor, 20);
+  await shop.sold(web, ...later);
+  for (const topic of [web, till]) await shop.complete(topic, 30);
+  const live = await shop.rows();
+  const lateLive = shop.late();
+  await shop.clock.until(app.stop());
+
+  const all = await shop.replay(stages, 'all', 'all');
+  const wanted = countsOf([...early, ...tills, ...later]);
+  assert.deepEqual(parsed(all.rows), wanted, `${message}: as from the start`);
+  assert.deepEqual(all.late, [], message);
+  const beyond = (rows: readonly string[]): [number, number][] =>
+    [...parsed(rows)].filter(([minute]) => minute >= floor);
+  assert.deepEqual(beyond(live), beyond(all.rows), `${message}: live's beyond the floor`);
+  // What live has raised stands in the records: whoever reads them decides as live did.
+  const below = await shop.replay(stages, ['counts'], 'below');
+  assert.deepEqual([below.rows, below.late], [live, lateLive], `${message}: behind it live's`);
+  const had = parsed(live);
+  return [...wanted].filter(([minute, n]) => had.get(minute) !== n).length;
+}
+
+describe('a replay after such an upgrade needs no floor', () => {
+  test('it is as if the stage had been there from the start, and live beyond the floor; behind it all is as live', async (t) => {
+    t.diagnostic(`SLUICE_SEED=${FIRST}, ${RUNS} runs`);
+    let differing = 0;
+    for (let seed = FIRST; seed < FIRST + RUNS; seed++) differing += await upgradeAndReplay(seed);
+    t.diagnostic(`${differing} minutes were out before the upgrade, and lack in live what it added`);
+    assert.ok(differing > RUNS);
   });
 });
