@@ -2,18 +2,15 @@ import { keyFromId, keyId } from './key-codec.ts';
 import type { MemoryKeyValueStore } from './memory-store.ts';
 import type { ChangelogEntry } from './store.ts';
 import { estimate, type PersistentStore, type StoreMirror } from './store-mirror.ts';
+import { type Held, Sweep } from './sweep.ts';
 import { asBuffer, decodeValue, encodeValue } from './value-codec.ts';
 import { utf8 } from '../utf8.ts';
 
 /** `value` undefined: deleted, and the disk may not know yet. */
-interface Cell<V> {
+interface Cell<V> extends Held {
+  readonly id: string;
   value: V | undefined;
-  bytes: number;
   isDirty: boolean;
-  /** Looked at since the last sweep. */
-  isUsed: boolean;
-  /** Of the mirror, when it was last put there; -1: as it is on disk. */
-  epoch: number;
 }
 
 /** The methods of the store in memory. */
@@ -30,11 +27,19 @@ export class PersistentKeyValueStore<K, V> implements KeyValue<K, V>, Persistent
   /** Entries that are on disk and not in memory. */
   #away = 0;
   #size = 0;
-  #hand: Iterator<[string, Cell<V>]> | undefined;
+  readonly #sweep: Sweep<Cell<V>>;
 
   constructor(name: string, mirror: StoreMirror) {
     this.name = name;
     this.#mirror = mirror;
+    this.#sweep = new Sweep(mirror, {
+      held: () => this.#live.values(),
+      isBusy: ({ isDirty, value }) => isDirty || value === undefined,
+      letGo: ({ id }) => {
+        this.#live.delete(id);
+        this.#away++;
+      },
+    });
   }
 
   get size(): number {
@@ -56,7 +61,7 @@ export class PersistentKeyValueStore<K, V> implements KeyValue<K, V>, Persistent
   put(key: K, value: V): void {
     const id = keyId(key);
     const cell = this.#live.get(id) ?? this.#take(id);
-    if (cell === undefined) this.#insert(id, { value, bytes: estimate(0), isDirty: true, isUsed: true, epoch: 0 });
+    if (cell === undefined) this.#insert({ id, value, bytes: estimate(0), isDirty: true, isUsed: true, epoch: 0 });
     else {
       if (cell.value === undefined) this.#size++;
       cell.value = value;
@@ -118,21 +123,7 @@ export class PersistentKeyValueStore<K, V> implements KeyValue<K, V>, Persistent
 
   evict(bytes: number): number {
     this.#forgetDeleted();
-    let freed = 0;
-    // Two rounds: the first takes the marks off.
-    for (let left = 2 * this.#live.size; left > 0 && freed < bytes; left--) {
-      const [id, cell] = this.#next() ?? [];
-      if (id === undefined || cell === undefined) break;
-      if (cell.value === undefined || !this.#isOnDisk(cell)) continue;
-      if (cell.isUsed) {
-        cell.isUsed = false;
-        continue;
-      }
-      freed += cell.bytes;
-      this.#remove(id, cell);
-      this.#away++;
-    }
-    return freed;
+    return this.#sweep.evict(bytes, this.#live.size);
   }
 
   /** Gives back what it has of the budget. */
@@ -142,7 +133,7 @@ export class PersistentKeyValueStore<K, V> implements KeyValue<K, V>, Persistent
     this.#dirty.clear();
     this.#deleted = [];
     this.#away = this.#size = 0;
-    this.#hand = undefined;
+    this.#sweep.clear();
   }
 
   #get(id: string): V | undefined {
@@ -162,19 +153,14 @@ export class PersistentKeyValueStore<K, V> implements KeyValue<K, V>, Persistent
     this.#size--;
     const size = estimate(key.length + bytes.length);
     const value = decodeValue(asBuffer(bytes)) as V;
-    return this.#insert(id, { value, bytes: size, isDirty: false, isUsed: true, epoch: -1 });
+    return this.#insert({ id, value, bytes: size, isDirty: false, isUsed: true, epoch: -1 });
   }
 
-  #insert(id: string, cell: Cell<V>): Cell<V> {
-    this.#live.set(id, cell);
+  #insert(cell: Cell<V>): Cell<V> {
+    this.#live.set(cell.id, cell);
     this.#size++;
     this.#mirror.budget.add(cell.bytes);
     return cell;
-  }
-
-  #remove(id: string, cell: Cell<V>): void {
-    this.#live.delete(id);
-    this.#mirror.budget.add(-cell.bytes);
   }
 
   #resize(cell: Cell<V>, bytes: number): void {
@@ -195,18 +181,10 @@ export class PersistentKeyValueStore<K, V> implements KeyValue<K, V>, Persistent
     for (const id of deleted) {
       const cell = this.#live.get(id);
       if (cell === undefined || cell.value !== undefined) continue;
-      if (this.#isOnDisk(cell)) this.#remove(id, cell);
-      else this.#deleted.push(id);
+      if (this.#isOnDisk(cell)) {
+        this.#live.delete(id);
+        this.#mirror.budget.add(-cell.bytes);
+      } else this.#deleted.push(id);
     }
-  }
-
-  #next(): [string, Cell<V>] | undefined {
-    this.#hand ??= this.#live.entries();
-    let next = this.#hand.next();
-    if (next.done === true) {
-      this.#hand = this.#live.entries();
-      next = this.#hand.next();
-    }
-    return next.done === true ? undefined : next.value;
   }
 }

@@ -12,18 +12,15 @@ import {
 } from './session-store.ts';
 import type { ChangelogEntry } from './store.ts';
 import { estimate, type PersistentStore, type StoreMirror } from './store-mirror.ts';
+import { type Held, Sweep } from './sweep.ts';
 import { asBuffer } from './value-codec.ts';
 import { decodeWindowEntry, encodeWindowEntry, type WindowEntry } from './window-store.ts';
 
 /** The entries of one key: all of them in memory, or none. */
-interface Row {
+interface Row extends Held {
   readonly key: unknown;
   /** By end, then start. */
   readonly entries: WindowEntry[];
-  bytes: number;
-  isUsed: boolean;
-  /** Of the mirror, when it was last put there; -1: as it is on disk. */
-  epoch: number;
 }
 
 /** The methods of the store in memory. */
@@ -49,13 +46,18 @@ export class PersistentSessionStore implements SessionStore, PersistentStore {
   #firstAway: Buffer = NOWHERE;
   /** The one there, when it was last looked for. */
   #found: { readonly key: unknown; readonly end: number } | undefined;
-  #hand: Iterator<Row> | undefined;
+  readonly #sweep: Sweep<Row>;
 
   /** `ends`: the second table. */
   constructor(name: string, mirror: StoreMirror, ends: StoreMirror['table']) {
     this.name = name;
     this.#mirror = mirror;
     this.#ends = ends;
+    this.#sweep = new Sweep(mirror, {
+      held: () => this.#rows.values(),
+      isBusy: (row) => this.#touched.has(row),
+      letGo: (row) => this.#letGo(row),
+    });
   }
 
   get size(): number {
@@ -168,40 +170,21 @@ export class PersistentSessionStore implements SessionStore, PersistentStore {
   }
 
   evict(bytes: number): number {
-    let freed = 0;
-    // Two rounds: the first takes the marks off.
-    for (let left = 2 * this.#rows.size; left > 0 && freed < bytes; left--) {
-      const row = this.#next();
-      if (row === undefined) break;
-      if (row.isUsed) {
-        row.isUsed = false;
-        continue;
-      }
-      if (row.epoch >= this.#mirror.epoch || this.#touched.has(row)) continue;
-      freed += row.bytes;
-      this.#forget(row);
-      for (const entry of row.entries) this.#live.delete(entry);
-      this.#away += row.entries.length;
-      const [first] = row.entries;
-      if (first === undefined) continue;
-      const at = endKey(first);
-      if (Buffer.compare(at, this.#firstAway) >= 0) continue;
-      this.#firstAway = at;
-      this.#found = undefined;
-    }
+    const freed = this.#sweep.evict(bytes, this.#rows.size);
     this.#dropRemoved();
     return freed;
   }
 
   /** Gives back what it has of the budget. */
   clear(): void {
-    for (const row of this.#rows.values()) this.#forget(row);
+    for (const row of this.#rows.values()) this.#mirror.budget.add(-row.bytes);
+    this.#rows.clear();
     this.#live.clear();
     this.#queue.clear();
     this.#dirty.clear();
     this.#touched.clear();
     this.#away = 0;
-    this.#hand = undefined;
+    this.#sweep.clear();
   }
 
   #row(key: unknown): Row | undefined {
@@ -247,9 +230,17 @@ export class PersistentSessionStore implements SessionStore, PersistentStore {
     row.entries.splice(row.entries.indexOf(entry), 1);
   }
 
-  #forget(row: Row): void {
+  /** All of it is on disk. */
+  #letGo(row: Row): void {
     this.#rows.delete(row.key);
-    this.#mirror.budget.add(-row.bytes);
+    for (const entry of row.entries) this.#live.delete(entry);
+    this.#away += row.entries.length;
+    const [first] = row.entries;
+    if (first === undefined) return;
+    const at = endKey(first);
+    if (Buffer.compare(at, this.#firstAway) >= 0) return;
+    this.#firstAway = at;
+    this.#found = undefined;
   }
 
   /** What is gone would be held by the queue until its turn. */
@@ -277,16 +268,6 @@ export class PersistentSessionStore implements SessionStore, PersistentStore {
       if (!this.#rows.has(key)) return (this.#found = { key, end: unsortable(at, 0) });
     }
     return undefined;
-  }
-
-  #next(): Row | undefined {
-    this.#hand ??= this.#rows.values();
-    let next = this.#hand.next();
-    if (next.done === true) {
-      this.#hand = this.#rows.values();
-      next = this.#hand.next();
-    }
-    return next.done === true ? undefined : next.value;
   }
 }
 

@@ -3,6 +3,7 @@ import { behindPrefix } from './disk-table.ts';
 import { keyKind, keyText } from './key-codec.ts';
 import type { ChangelogEntry } from './store.ts';
 import { estimate, type PersistentStore, type StoreMirror } from './store-mirror.ts';
+import { type Held, Sweep } from './sweep.ts';
 import { asBuffer, encodeValue } from './value-codec.ts';
 import {
   decodeVersion,
@@ -15,13 +16,9 @@ import {
 } from './versioned-store.ts';
 
 /** The versions of one key: all of them in memory, or none. */
-interface Row {
+interface Row extends Held {
   readonly key: unknown;
   readonly versions: Version[];
-  bytes: number;
-  isUsed: boolean;
-  /** Of the mirror, when it was last put there; -1: as it is on disk. */
-  epoch: number;
 }
 
 /** The methods of the store in memory. */
@@ -41,11 +38,19 @@ export class PersistentVersionedStore implements VersionedStore, PersistentStore
   #size = 0;
   /** Versions that are on disk and not in memory. */
   #away = 0;
-  #hand: Iterator<Row> | undefined;
+  readonly #sweep: Sweep<Row>;
 
   constructor(name: string, mirror: StoreMirror) {
     this.name = name;
     this.#mirror = mirror;
+    this.#sweep = new Sweep(mirror, {
+      held: () => this.#rows.values(),
+      isBusy: (row) => this.#touched.has(row),
+      letGo: (row) => {
+        this.#rows.delete(row.key);
+        this.#away += row.versions.length;
+      },
+    });
   }
 
   get size(): number {
@@ -94,22 +99,7 @@ export class PersistentVersionedStore implements VersionedStore, PersistentStore
   }
 
   evict(bytes: number): number {
-    let freed = 0;
-    // Two rounds: the first takes the marks off.
-    for (let left = 2 * this.#rows.size; left > 0 && freed < bytes; left--) {
-      const row = this.#next();
-      if (row === undefined) break;
-      if (row.isUsed) {
-        row.isUsed = false;
-        continue;
-      }
-      if (row.epoch >= this.#mirror.epoch || this.#touched.has(row)) continue;
-      freed += row.bytes;
-      this.#mirror.budget.add(-row.bytes);
-      this.#rows.delete(row.key);
-      this.#away += row.versions.length;
-    }
-    return freed;
+    return this.#sweep.evict(bytes, this.#rows.size);
   }
 
   /** Gives back what it has of the budget. */
@@ -120,7 +110,7 @@ export class PersistentVersionedStore implements VersionedStore, PersistentStore
     this.#changes.clear();
     this.#horizons.clear();
     this.#size = this.#away = 0;
-    this.#hand = undefined;
+    this.#sweep.clear();
   }
 
   #row(key: unknown): Row | undefined {
@@ -170,16 +160,6 @@ export class PersistentVersionedStore implements VersionedStore, PersistentStore
     const bytes = versionKey(row.key, version);
     this.#changes.set(bytes.toString('latin1'), { key: bytes, value, timestamp: Math.max(0, version.timestamp) });
     this.#touched.add(row);
-  }
-
-  #next(): Row | undefined {
-    this.#hand ??= this.#rows.values();
-    let next = this.#hand.next();
-    if (next.done === true) {
-      this.#hand = this.#rows.values();
-      next = this.#hand.next();
-    }
-    return next.done === true ? undefined : next.value;
   }
 }
 

@@ -1,6 +1,7 @@
 import { behindPrefix } from './disk-table.ts';
 import type { ChangelogEntry } from './store.ts';
 import { estimate, type PersistentStore, type StoreMirror } from './store-mirror.ts';
+import { type Held, Sweep } from './sweep.ts';
 import {
   byKey,
   decodeWindowEntry,
@@ -11,12 +12,7 @@ import {
   type WindowStore,
 } from './window-store.ts';
 
-interface Cell extends WindowEntry {
-  bytes: number;
-  isUsed: boolean;
-  /** Of the mirror, when it was last put there; -1: as it is on disk. */
-  epoch: number;
-}
+interface Cell extends WindowEntry, Held {}
 
 interface Bucket {
   readonly start: number;
@@ -38,11 +34,20 @@ export class PersistentWindowStore implements WindowStore, PersistentStore {
   readonly #pending = new Set<WindowEntry>();
   #size = 0;
   #firstEnd = Infinity;
-  #hand: Iterator<[Bucket, Cell]> | undefined;
+  readonly #sweep: Sweep<Cell>;
 
   constructor(name: string, mirror: StoreMirror) {
     this.name = name;
     this.#mirror = mirror;
+    this.#sweep = new Sweep(mirror, {
+      held: () => this.#cells(),
+      isBusy: (cell) => this.#dirty.has(cell),
+      letGo: ({ key, start, end }) => {
+        const bucket = this.#bucket(start, end);
+        bucket.entries.delete(key);
+        bucket.away++;
+      },
+    });
   }
 
   get size(): number {
@@ -141,23 +146,7 @@ export class PersistentWindowStore implements WindowStore, PersistentStore {
   }
 
   evict(bytes: number): number {
-    let freed = 0;
-    // Two rounds: the first takes the marks off.
-    for (let left = 2 * this.#size; left > 0 && freed < bytes; left--) {
-      const next = this.#next();
-      if (next === undefined) break;
-      const [bucket, cell] = next;
-      if (cell.isUsed) {
-        cell.isUsed = false;
-        continue;
-      }
-      if (cell.epoch >= this.#mirror.epoch || this.#dirty.has(cell)) continue;
-      bucket.entries.delete(cell.key);
-      bucket.away++;
-      freed += cell.bytes;
-      this.#mirror.budget.add(-cell.bytes);
-    }
-    return freed;
+    return this.#sweep.evict(bytes, this.#size);
   }
 
   /** Gives back what it has of the budget. */
@@ -167,7 +156,7 @@ export class PersistentWindowStore implements WindowStore, PersistentStore {
     this.#pending.clear();
     this.#size = 0;
     this.#firstEnd = Infinity;
-    this.#hand = undefined;
+    this.#sweep.clear();
   }
 
   #take(bucket: Bucket, key: unknown): Cell | undefined {
@@ -231,20 +220,8 @@ export class PersistentWindowStore implements WindowStore, PersistentStore {
     cell.bytes = bytes;
   }
 
-  #next(): [Bucket, Cell] | undefined {
-    this.#hand ??= this.#cells();
-    let next = this.#hand.next();
-    if (next.done === true) {
-      this.#hand = this.#cells();
-      next = this.#hand.next();
-    }
-    return next.done === true ? undefined : next.value;
-  }
-
-  *#cells(): IterableIterator<[Bucket, Cell]> {
-    for (const ends of this.#buckets.values()) {
-      for (const bucket of ends.values()) for (const cell of bucket.entries.values()) yield [bucket, cell];
-    }
+  *#cells(): IterableIterator<Cell> {
+    for (const ends of this.#buckets.values()) for (const bucket of ends.values()) yield* bucket.entries.values();
   }
 }
 
