@@ -1,4 +1,5 @@
 /** Stores with everything around them that the engine has: a changelog, commits, a disk, crashes. */
+import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,8 +85,9 @@ export const persistentLab =
     let nth = 0;
     let directory = join(root, '0');
     let state: SlotState;
+    let budget: StateBudget;
     const open = (): S => {
-      const budget = new StateBudget(budgetBytes);
+      budget = new StateBudget(budgetBytes);
       const identity = { app: 'lab', epoch: '1', partition: 0 };
       state = new SlotState({ directory, budget, checkpointMs: Infinity }, identity, clock, quiet);
       const store = state.makeStore(spec, TOPIC) as S;
@@ -95,6 +97,11 @@ export const persistentLab =
       state.reached(spec.name, BigInt(log.entries.length));
       state.attach();
       return store;
+    };
+    /** Whatever was evicted, loaded, changed and deleted: the budget has all of it back. */
+    const close = (synced: boolean): void => {
+      state.close(synced);
+      assert.ok(Math.abs(budget.used) < 1, `${spec.kind}: ${budget.used} bytes are not given back`);
     };
     const lab = {
       store: open(),
@@ -115,7 +122,7 @@ export const persistentLab =
       squeeze: () => state.relieve(),
       flush: () => void state.flush(),
       reopen: () => {
-        state.close(true);
+        close(true);
         lab.store = open();
       },
       crash: () => {
@@ -128,7 +135,7 @@ export const persistentLab =
       },
       changelog: () => log.compacted,
       end: () => {
-        state.close(false);
+        close(false);
         rmSync(root, { recursive: true, force: true });
       },
     };
