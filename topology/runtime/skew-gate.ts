@@ -98,10 +98,12 @@ export class SkewGate {
   admit(slot: SkewSlot): void {
     const { maxSkewMs } = this.#options;
     for (const input of slot.inputs) {
-      if (input.clock === undefined) continue;
+      // What comes to one that has nothing now is looked at when it is there.
+      input.ceiling = Infinity;
+      if (input.clock === undefined || !input.hasRecord) continue;
       const elsewhere = this.#leastElsewhere(input).at;
       input.ceiling = Math.min(this.#leastHere(input).at, elsewhere) + maxSkewMs;
-      if (input.hasRecord && input.watermark > elsewhere + maxSkewMs) this.#ask();
+      if (input.watermark > elsewhere + maxSkewMs) this.#ask();
     }
   }
 
