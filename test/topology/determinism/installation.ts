@@ -1,5 +1,5 @@
 /** An application under chaos: one to four instances that come, go, die and stand still, over a broker that does not always answer; and its replay. */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -270,7 +270,10 @@ export class Installation {
         serdes: jsonSerdes,
         logger: this.#listener(),
         standby: STANDBY,
-        ...(directory !== undefined && { state: { directory, checkpointMs: g.int(5, 500) } }),
+        ...(directory !== undefined && {
+          // What a former owner has left may be of the other kind.
+          state: { directory, checkpointMs: g.int(5, 500), stages: g.chance(0.7) ? 'disk' : 'memory' },
+        }),
         clock: chaos.clock,
         sessionTimeoutMs: SESSION_TIMEOUT_MS,
         options: {
@@ -307,7 +310,8 @@ export class Installation {
     if (this.#root === undefined) return undefined;
     const directory = join(this.#root, String(++this.#directories));
     const left = this.#random.chance(0.5) ? this.#left.shift() : undefined;
-    if (left !== undefined) cpSync(left, directory, { recursive: true });
+    // Who never had a slot has left nothing.
+    if (left !== undefined && existsSync(left)) cpSync(left, directory, { recursive: true });
     return directory;
   }
 
