@@ -54,6 +54,13 @@ interface Least {
   readonly partition: number | null;
 }
 
+/** How far a partition of another process is, by what is committed. */
+interface Stand {
+  readonly tp: TopicPartition;
+  readonly position: bigint;
+  readonly end: bigint;
+}
+
 const NOBODY: Least = { at: Infinity, partition: null };
 const UNKNOWN: Least = { at: -Infinity, partition: null };
 const ASK_MS = 50;
@@ -67,8 +74,8 @@ export class SkewGate {
   readonly #inputs = new Map<string, SlotInput[]>();
   /** Of the slots of other processes, by topic, as it was when they were last asked for; it holds up to the clock that an input of ours had then. */
   readonly #elsewhere = new Map<string, Least>();
-  /** Where partitions of other processes that have unread records stand, and since when. */
-  readonly #standing = new Map<string, { readonly position: bigint; readonly since: number }>();
+  /** Where slots of other processes that have unread records stand, and since when. */
+  readonly #standing = new Map<number, { readonly positions: string; readonly since: number }>();
   #askedAt = -Infinity;
   #asking: Promise<void> | undefined;
   /** Counts the changes of who is here. */
@@ -189,15 +196,18 @@ export class SkewGate {
     const partitions = this.#partitionsElsewhere();
     const ranges = await admin.offsets(partitions, { committed: true });
     const committed = new Map((await admin.committedOffsets(app, partitions)).map((each) => [idOf(each), each]));
-    const found = new Map<string, Least>();
-    for (const [i, tp] of partitions.entries()) {
-      const range = ranges[i] ?? { start: 0n, end: 0n };
+    const stands = partitions.map((tp, i) => {
+      const { start, end } = ranges[i] ?? { start: 0n, end: 0n };
       const frozen = feed?.rangeOf(tp);
-      const end = frozen?.end !== undefined && frozen.end < range.end ? frozen.end : range.end;
-      const stands = standOf(committed.get(idOf(tp)), frozen ?? { offset: range.start, clock: -Infinity });
-      const least = found.get(tp.topic) ?? NOBODY;
-      if (!this.#holds(tp, stands.position, end) || stands.reach >= least.at) continue;
-      found.set(tp.topic, { at: stands.reach, partition: tp.partition });
+      const begin = frozen ?? { offset: start, clock: -Infinity };
+      const isCut = frozen?.end !== undefined && frozen.end < end;
+      return { tp, end: isCut ? frozen.end : end, ...standOf(committed.get(idOf(tp)), begin) };
+    });
+    const going = this.#going(stands);
+    const found = new Map<string, Least>();
+    for (const { tp, position, end, reach } of stands) {
+      if (position >= end || !going.has(tp.partition) || reach >= (found.get(tp.topic) ?? NOBODY).at) continue;
+      found.set(tp.topic, { at: reach, partition: tp.partition });
     }
     return found;
   }
@@ -210,18 +220,22 @@ export class SkewGate {
     });
   }
 
-  /** It has unread records, and goes on: a process that hangs must not stop the others. */
-  #holds(tp: TopicPartition, position: bigint, end: bigint): boolean {
-    const id = idOf(tp);
-    if (position >= end) {
-      this.#standing.delete(id);
-      return false;
-    }
+  /** Slots that have unread records, and commit: a process that hangs must not stop the others. */
+  #going(stands: readonly Stand[]): Set<number> {
     const { clock, idleAfterMs } = this.#options;
-    const known = this.#standing.get(id);
-    if (known?.position === position) return clock.now() - known.since < idleAfterMs;
-    this.#standing.set(id, { position, since: clock.now() });
-    return true;
+    const going = new Set<number>();
+    for (const [slot, all] of Map.groupBy(stands, ({ tp }) => tp.partition)) {
+      if (all.every(({ position, end }) => position >= end)) {
+        this.#standing.delete(slot);
+        continue;
+      }
+      const positions = all.map(({ position }) => position).join();
+      const known = this.#standing.get(slot);
+      const isNew = known?.positions !== positions;
+      if (isNew) this.#standing.set(slot, { positions, since: clock.now() });
+      if (isNew || clock.now() - known.since < idleAfterMs) going.add(slot);
+    }
+    return going;
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type KafkaAdmin,
   RetriableError,
   stage,
+  type Stage,
   type TopicPartition,
   textSerde,
 } from '#topology';
@@ -21,6 +22,8 @@ const CLOCK = { outOfOrdernessMs: 5, maxAheadMs: Infinity, receivedAt: undefined
 const MAX_SKEW_MS = 100;
 const IDLE_MS = 60_000;
 const clicks = origin<string>('clicks', 2, {}, '5ms');
+const views = origin<string>('views', 2, {}, '5ms');
+const viewed = stage('viewed', (s) => s.stream(views).to(derived<string>('seen', 2)));
 const copy = stage('copy', (s) => s.stream(clicks).to(derived<string>('copies', 2)));
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -38,7 +41,7 @@ class Two {
   end = 10n;
   committed: CommittedOffset[] = [];
 
-  constructor(feed?: ReplayFeed) {
+  constructor(feed?: ReplayFeed, stages: readonly Stage[] = [copy]) {
     const source = { name: clicks.name, number: 0, keySerde: textSerde, valueSerde: textSerde, writers: [] };
     const input = new SlotInput({ ...source, origin: CLOCK }, 0, 0n, -Infinity);
     this.input = input;
@@ -53,9 +56,9 @@ class Two {
     };
     this.gate = new SkewGate({
       app: 'test',
-      topology: buildTopology([copy], { app: 'test' }),
+      topology: buildTopology(stages, { app: 'test' }),
       admin: {
-        offsets: () => this.#offsets(),
+        offsets: (of: TopicPartition[]) => this.#offsets(of),
         committedOffsets: (_: string, of: TopicPartition[]) => this.#held(of),
       } as unknown as KafkaAdmin,
       clock: this.clock,
@@ -90,14 +93,14 @@ class Two {
     return true;
   }
 
-  async #offsets(): Promise<{ start: bigint; end: bigint }[]> {
+  async #offsets(of: readonly TopicPartition[]): Promise<{ start: bigint; end: bigint }[]> {
     this.asked++;
     if (this.isAway) throw new RetriableError('SLC_BROKER_AWAY', 'away');
-    return [{ start: 0n, end: this.end }];
+    return of.map(() => ({ start: 0n, end: this.end }));
   }
 
   async #held(of: readonly TopicPartition[]): Promise<CommittedOffset[]> {
-    assert.deepEqual(of, [{ topic: clicks.name, partition: 1 }]);
+    assert.ok(of.every(({ topic, partition }) => topic !== clicks.name || partition === 1));
     return this.committed;
   }
 }
@@ -170,5 +173,21 @@ describe('a partition of another process', () => {
     two.feed(29_000);
     for (let n = 0; n < 4; n++) await two.step();
     assert.equal(two.input.hasRecord, false);
+  });
+
+  test('whose slot goes on in another topic does not hang', async () => {
+    const two = new Two(undefined, [copy, viewed]);
+    const at = (offset: bigint): CommittedOffset => ({ topic: views.name, partition: 1, offset, metadata: null });
+    two.commit(4n, { w: 1_000 });
+    two.end = 1_000_000n;
+    two.feed(9_000);
+    two.feed(9_001);
+    await two.step();
+    const { committed } = two;
+    for (let n = 0n; n < 2_000n; n++) {
+      two.committed = [...committed, at(n)];
+      assert.equal(await two.step(), false);
+    }
+    assert.ok(two.clock.now() > 1_000_000 + 100_000);
   });
 });
