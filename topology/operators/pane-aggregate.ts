@@ -26,6 +26,8 @@ export class PaneAggregate implements Processor<WindowedInput> {
   readonly #time: FinalTime;
   readonly #paneMs: number;
   readonly #bounds: number[] = [];
+  /** What the key in hand has open around the entry in hand. */
+  readonly #near: Marked[] = [];
   #flushes = 0;
   /** Windows that end up to here are closed, ms. */
   #closed = -Infinity;
@@ -107,10 +109,14 @@ export class PaneAggregate implements Processor<WindowedInput> {
     const { sizeMs } = this.#windows;
     for (const entry of changed) (entry as Marked).flush = flush;
     for (const entry of changed) {
-      const first = this.#isPane(entry) ? entry.start + this.#paneMs - sizeMs : entry.start;
+      const isPane = this.#isPane(entry);
+      const first = isPane ? entry.start + this.#paneMs - sizeMs : entry.start;
+      if (entry.start + sizeMs <= after || first + sizeMs > upTo) continue;
+      this.#near.length = 0;
+      this.#store.collect(entry.key, first, entry.start + sizeMs - this.#paneMs, this.#near);
       for (let start = first; start <= entry.start; start += this.#paneMs) {
         const end = start + sizeMs;
-        if (end > after && end <= upTo) this.#emit(entry, start, flush);
+        if (end > after && end <= upTo) this.#emit(entry, isPane, start, flush);
       }
     }
   }
@@ -124,28 +130,25 @@ export class PaneAggregate implements Processor<WindowedInput> {
     return entry.end - entry.start > this.#windows.sizeMs;
   }
 
-  /** The row of the window that begins at `start`, once per flush: by the last of its entries that have changed. */
-  #emit(by: Marked, start: number, flush: number): void {
-    const { key } = by;
-    const { sizeMs } = this.#windows;
-    const end = start + sizeMs;
-    const own: Marked | undefined = this.#store.get(key, start, end);
-    if (own !== undefined && own !== by && own.flush === flush) return;
-    let sum = own?.accumulator;
-    let timestamp = own?.timestamp ?? -Infinity;
-    let ow = own?.originWatermark ?? -Infinity;
-    for (let at = start; at < end; at += this.#paneMs) {
-      const pane: Marked | undefined = this.#store.get(key, at, at + sizeMs + 1);
-      if (pane === undefined) continue;
-      if (pane !== by && own !== by && pane.flush === flush && at > by.start) return;
-      sum = sum === undefined ? pane.accumulator : this.#merge(sum, pane.accumulator);
-      if (pane.timestamp > timestamp) timestamp = pane.timestamp;
-      if (pane.originWatermark > ow) ow = pane.originWatermark;
+  /** The row of the window that begins at `start`, once per flush: by its own entry, else by the last of its panes that have changed. */
+  #emit(by: Marked, isPane: boolean, start: number, flush: number): void {
+    const end = start + this.#windows.sizeMs;
+    let sum: unknown;
+    let timestamp = -Infinity;
+    let ow = -Infinity;
+    for (const each of this.#near) {
+      const isOther = this.#isPane(each) ? each.start < start || each.start >= end : each.start !== start;
+      if (isOther) continue;
+      const isLast = isPane && each !== by && each.flush === flush && (each.start > by.start || !this.#isPane(each));
+      if (isLast) return;
+      sum = sum === undefined ? each.accumulator : this.#merge(sum, each.accumulator);
+      if (each.timestamp > timestamp) timestamp = each.timestamp;
+      if (each.originWatermark > ow) ow = each.originWatermark;
     }
     // The last contributor was read in this commit, so its ow is at least whatever was promised before it.
-    this.#time.set(Math.max(timestamp, ow), start, end, keyText(key));
-    const windowKey: WindowKey<unknown> = { key, start, end };
-    this.#context.emitAt({ key: windowKey, value: sum, timestamp }, this.#time);
+    this.#time.set(Math.max(timestamp, ow), start, end, keyText(by.key));
+    const key: WindowKey<unknown> = { key: by.key, start, end };
+    this.#context.emitAt({ key, value: sum, timestamp }, this.#time);
   }
 
   #merge(a: unknown, b: unknown): unknown {

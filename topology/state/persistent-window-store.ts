@@ -86,6 +86,17 @@ export class PersistentWindowStore implements WindowStore, PersistentStore {
     return cell;
   }
 
+  collect(key: unknown, from: number, to: number, into: WindowEntry[]): void {
+    const starts = [...this.#buckets.keys()].filter((start) => start >= from && start <= to).sort((a, b) => a - b);
+    for (const start of starts) {
+      const ends = [...(this.#buckets.get(start)?.keys() ?? [])].sort((a, b) => a - b);
+      for (const end of ends) {
+        const entry = this.get(key, start, end);
+        if (entry !== undefined) into.push(entry);
+      }
+    }
+  }
+
   add(key: unknown, start: number, end: number, accumulator: unknown, ordered: boolean): WindowEntry {
     const content = { timestamp: -Infinity, accumulator, contributors: ordered ? [] : undefined };
     const cell = newCell({ key, start, end }, content, estimate(0), this.#mirror.epoch);

@@ -81,6 +81,16 @@ export class MemoryWindowStore implements StateStore {
     return of === undefined ? undefined : find(of.entries, start, end);
   }
 
+  /** Appends what is open of a key and begins in [from, to], by (start, end). */
+  collect(key: unknown, from: number, to: number, into: WindowEntry[]): void {
+    const entries = this.#of(key)?.entries ?? [];
+    for (let i = placeOf(entries, from, -Infinity); i < entries.length; i++) {
+      const entry = entries[i] as Held;
+      if (entry.start > to) return;
+      into.push(entry);
+    }
+  }
+
   add(key: unknown, start: number, end: number, accumulator: unknown, ordered: boolean): WindowEntry {
     const entry: Held = {
       key,

@@ -9,6 +9,7 @@ import {
   keyBy,
   originTopic,
   type Stage,
+  type StageBuilder,
   stage,
   type Topic,
 } from '#topology';
@@ -137,7 +138,7 @@ describe('the topology', () => {
 });
 
 /** A stage that joins with a table. */
-function withTable(table: (s: Parameters<Parameters<typeof stage>[1]>[0]) => GlobalKTable<string, string>): Stage {
+function withTable(table: (s: StageBuilder) => GlobalKTable<string, string>): Stage {
   return stage('with', (s) => {
     s.stream(sales)
       .pipe(globalJoin(table(s), shopOf, name, left))

@@ -158,6 +158,15 @@ export function storeContract(kind: string, make: MakeLab, numRuns: number): voi
                 for (const entry of store.takePending()) assert.ok(entry.end >= store.firstEnd);
               const found = store.get(k, start, end);
               assert.deepEqual(found && rowOf(found), model.rows.get(id));
+              const near: WindowEntry[] = [];
+              store.collect(k, start - 20, start + 10, near);
+              const inReach = [...model.rows.values()].filter(
+                (row) => keyId(row.key) === keyId(k) && row.start >= start - 20 && row.start <= start + 10,
+              );
+              assert.deepEqual(
+                near.map(rowOf),
+                inReach.sort((a, b) => a.start - b.start || a.end - b.end),
+              );
               assert.equal(store.firstEnd, Math.min(Infinity, ...[...model.rows.values()].map((row) => row.end)));
             });
             close(lab.store, Infinity);
