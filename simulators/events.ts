@@ -105,6 +105,7 @@ export class EventSource {
   readonly #random: Random;
   readonly #world: World;
   readonly #logins: LoginSource;
+  readonly #loginFactor: number;
   readonly #hosts: HostSource;
   readonly #visitors: Visitor[] = [];
   /** Users of whom no registration has been sent yet. */
@@ -114,10 +115,12 @@ export class EventSource {
   /** Events to be sent again, with the number of events until then. */
   #again: { readonly event: SimEvent; wait: number }[] = [];
 
-  constructor(random: Random, world: World) {
+  /** `logins`: times their share; pageviews give way. */
+  constructor(random: Random, world: World, logins = 1) {
     this.#random = random;
     this.#world = world;
     this.#logins = new LoginSource(random, world);
+    this.#loginFactor = logins;
     this.#hosts = new HostSource(random);
   }
 
@@ -149,7 +152,7 @@ export class EventSource {
 
   #fresh(base: number, wall: number): SimEvent {
     const random = this.#random;
-    const drawn = kindOf(random.next());
+    const drawn = kindOf(random.next(), this.#loginFactor);
     const kind = this.#logins.isBusy && random.chance(NEXT_ATTEMPT) ? 'login' : drawn;
     const attempt = kind === 'login' ? this.#logins.next(base) : undefined;
     const id = random.uuid();
@@ -316,10 +319,10 @@ function recordingOf(
   };
 }
 
-function kindOf(draw: number): keyof typeof TOPICS {
+function kindOf(draw: number, logins: number): keyof typeof TOPICS {
   let bound = 0;
   for (const kind of ['registration', 'cart', 'login', 'system_load', 'purchase', 'recording'] as const)
-    if (draw < (bound += KINDS[kind])) return kind;
+    if (draw < (bound += KINDS[kind] * (kind === 'login' ? logins : 1))) return kind;
   return 'pageview';
 }
 

@@ -17,9 +17,9 @@ export class Generator {
   readonly #changes: ChangeSource;
   #turn = 0;
 
-  /** `life` counts the starts of the simulator: another life has other ids. */
-  constructor(seed: string, life: number, world: World) {
-    this.#events = new EventSource(new Random(seed, life, 'events'), world);
+  /** `life` counts the starts of the simulator: another life has other ids. `logins`: times their share of the events. */
+  constructor(seed: string, life: number, world: World, logins = 1) {
+    this.#events = new EventSource(new Random(seed, life, 'events'), world, logins);
     const changes = new Random(seed, life, 'changes');
     this.#changes = new ChangeSource(changes, world, this.#events);
   }

@@ -6,6 +6,10 @@ const TURNS_PER_EVENT = (EVENTS_PER_CHANGE + 1) / EVENTS_PER_CHANGE;
 /** Bounded runs: per second of real time. */
 export const EVENTS_PER_SECOND = 1_000;
 export const CHANGES_PER_SECOND = EVENTS_PER_SECOND / EVENTS_PER_CHANGE;
+/** Bounded runs: times the logins of live traffic. One of 20 seconds has too few attacks among them else, for who is attacked has to be known first. */
+export const BOUNDED_LOGINS = 4;
+/** Some other events have to be left. */
+export const MAX_LOGINS = 10;
 /** Live: per second, on average over a day. */
 const LIVE_EVENTS_PER_SECOND = 10;
 /** One hour of event time in two seconds. */

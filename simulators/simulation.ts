@@ -21,6 +21,8 @@ export interface SimulationOptions {
   readonly seconds: number | undefined;
   /** Live: times the default traffic. */
   readonly rate: number;
+  /** Times the usual share of logins, attacks among them; at most MAX_LOGINS. */
+  readonly logins: number;
   /** Live: before it, so many ms of back-dated traffic that end when the first life begins. Undefined: none. */
   readonly history: number | undefined;
   /** Of a bounded run in its middle: so many seconds of event time with 50 times the live traffic, most of it about one item. 0: none. */
@@ -142,7 +144,7 @@ export class Simulation {
 
   async #generate(world: World): Promise<void> {
     const { plan, events, changes } = this.#plan();
-    const generator = new Generator(this.#options.seed, this.#state.life, world);
+    const generator = new Generator(this.#options.seed, this.#state.life, world, this.#options.logins);
     const pacer = new Pacer(plan, Date.now());
     let [eventsLeft, changesLeft, reserved] = [events, changes, 0];
     while (!this.#stop.signal.aborted && (eventsLeft > 0 || changesLeft > 0)) {

@@ -2,8 +2,10 @@
 import { parseArgs } from 'node:util';
 import { ConfigError } from '#topology';
 import {
+  BOUNDED_LOGINS,
   EVENTS_PER_SECOND,
   flashSaleEvents,
+  MAX_LOGINS,
   Simulation,
   type SimulationOptions,
   SimulatorError,
@@ -12,11 +14,12 @@ import { required } from '../environment.ts';
 import { historyMs } from '../history-option.ts';
 import { roleLogger } from '../role-logger.ts';
 
-export const help = `sluice simulate [--seconds N [--flash-sale S]] [--rate X] [--history D] [--seed S] [--prepare]
+export const help = `sluice simulate [--seconds N [--flash-sale S]] [--rate X] [--logins X] [--history D] [--seed S] [--prepare]
   Sends events to the collector (SLUICE_COLLECTOR) and changes to MySQL (SLUICE_MYSQL): 10 events and 1 change a second on average, until SIGTERM.
   --seconds N  bounded: N * 1,000 events and N * 100 changes, event time 1 h per 2 s, up to an hour ago (SLUICE_SIM_START: first event time, ms)
   --flash-sale S  of a bounded run: S seconds of event time in its middle with 50 times the live traffic, as fast as it is taken
   --rate X     times the default traffic
+  --logins X   times the usual share of logins, attacks among them (1; with --seconds 4), at most 10
   --history D  before it, back-dated traffic of so long (30d, 12h): 10,000 events and 1,000 changes a day, as fast as they are taken
   --seed S     the same seed sends the same (SLUICE_SIM_SEED)
   --prepare    only makes and seeds the shop, before capture begins
@@ -71,6 +74,7 @@ function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOp
     options: {
       seconds: { type: 'string' },
       rate: { type: 'string' },
+      logins: { type: 'string' },
       history: { type: 'string' },
       'flash-sale': { type: 'string' },
       seed: { type: 'string', default: process.env['SLUICE_SIM_SEED'] ?? '1' },
@@ -83,6 +87,8 @@ function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOp
   if (seconds !== undefined && values.history !== undefined)
     throw badOption('--history is before live traffic: not with --seconds');
   if (seconds !== undefined && rate !== undefined) throw badOption('--rate is for live traffic: not with --seconds');
+  const logins = positive('--logins', values.logins) ?? (seconds === undefined ? 1 : BOUNDED_LOGINS);
+  if (logins > MAX_LOGINS) throw badOption(`--logins is at most ${MAX_LOGINS}`);
   const flashSaleSeconds = positive('--flash-sale', values['flash-sale']) ?? 0;
   if (flashSaleEvents(flashSaleSeconds) > ((seconds ?? 0) * EVENTS_PER_SECOND) / 2) {
     throw badOption('--flash-sale has 500 events a second: at most half of those of --seconds');
@@ -91,6 +97,7 @@ function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOp
     seed: values.seed,
     seconds,
     rate: rate ?? 1,
+    logins,
     history: values.history === undefined ? undefined : historyMs(values.history),
     flashSaleSeconds,
     start: positive('SLUICE_SIM_START', process.env['SLUICE_SIM_START']),

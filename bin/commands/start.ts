@@ -28,17 +28,18 @@ import { historyMs } from '../history-option.ts';
 import { GARBAGE_OPTIONS } from '../garbage.ts';
 import { workerCount } from '../workers/worker-count.ts';
 
-export const help = `sluice start [--seconds N [--flash-sale S]] [--rate X] [--history D] [--seed N] [--workers N] [--no-simulator] [--docker]
+export const help = `sluice start [--seconds N [--flash-sale S]] [--rate X] [--logins X] [--history D] [--seed N] [--workers N] [--no-simulator] [--docker]
   Starts the local parts that have no address in the environment or .env, then sources, stages, sinks, the simulator and the dashboard. Ctrl-C ends all.
   --seconds N: on data of its own, N seconds of dense traffic; then verifies every table; exit code 0 only if all is right.
   --flash-sale S: S seconds in its middle with 50 times the live traffic.
   --history D: before live traffic, back-dated traffic of so long, on fresh data: 30d are 300,000 events and 30,000 changes.
-  --rate X: X times the traffic. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.
+  --rate X: X times the traffic. --logins X: X times the usual share of logins, attacks among them. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.
   --workers N: the stages in N processes.`;
 
 const OPTIONS = {
   seconds: { type: 'string' },
   rate: { type: 'string' },
+  logins: { type: 'string' },
   history: { type: 'string' },
   'flash-sale': { type: 'string' },
   seed: { type: 'string' },
@@ -55,7 +56,7 @@ export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   const bounded = values.seconds !== undefined;
   const history = values.history === undefined ? [] : historyArgs(values.history, values);
-  const numbers = (['seconds', 'flash-sale', 'rate', 'seed'] as const).flatMap((name) =>
+  const numbers = (['seconds', 'flash-sale', 'rate', 'logins', 'seed'] as const).flatMap((name) =>
     numberArgs(name, values[name]),
   );
   const simulatorArgs = [...numbers, ...history];
@@ -114,17 +115,18 @@ function historyArgs(text: string, other: { readonly seconds?: string; readonly 
 }
 
 const NUMBERS = {
-  seconds: 'it is a whole number above 0',
-  rate: 'it is a number above 0, for instance 10 or 0.5',
-  seed: 'it is a whole number',
-  'flash-sale': 'it is a whole number above 0',
+  seconds: [/^\d{1,10}$/, 'it is a whole number above 0'],
+  rate: [/^\d{1,6}(\.\d{1,6})?$/, 'it is a number above 0, for instance 10 or 0.5'],
+  logins: [/^(\d(\.\d{1,6})?|10)$/, 'it is a number above 0 and at most 10'],
+  seed: [/^\d{1,10}$/, 'it is a whole number'],
+  'flash-sale': [/^\d{1,10}$/, 'it is a whole number above 0'],
 } as const;
 
 function numberArgs(name: keyof typeof NUMBERS, value: string | undefined): string[] {
   if (value === undefined) return [];
-  const pattern = name === 'rate' ? /^\d{1,6}(\.\d{1,6})?$/ : /^\d{1,10}$/;
+  const [pattern, meaning] = NUMBERS[name];
   if (!pattern.test(value) || (name !== 'seed' && Number(value) === 0))
-    throw new ConfigError('SLC_CONFIG_OPTION', `--${name} ${value}: ${NUMBERS[name]}`);
+    throw new ConfigError('SLC_CONFIG_OPTION', `--${name} ${value}: ${meaning}`);
   return [`--${name}`, value];
 }
 

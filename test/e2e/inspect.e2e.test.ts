@@ -64,7 +64,7 @@ describe('looking into a real run', { timeout: 14 * 60_000 }, () => {
     (simulation ??= (async () => {
       const simulator = shop.role('simulate', SIMULATION);
       await until('the simulator', 180_000, () => simulator.done);
-      const verified = await runRole('verify', ['--min-rows', '1', '--timeout', '150'], shop.env);
+      const verified = await runRole('verify', ['--min-rows', '8', '--timeout', '150'], shop.env);
       assert.equal(verified.code, 0, verified.output);
     })());
 

@@ -11,7 +11,7 @@ import { Workspace } from '../docs/code/workspace.ts';
 import { Installation } from './installation.ts';
 import { runRole, until } from './roles.ts';
 
-const SIMULATION = ['--seconds', '5', '--seed', '3'];
+const SIMULATION = ['--seconds', '5', '--logins', '10', '--seed', '3'];
 const DEADLINE_MS = 120_000;
 
 /** What is not run here, and what tries it. */
@@ -49,7 +49,7 @@ describe('the commands of the documents', { timeout: 8 * 60_000 }, () => {
     await Promise.all(['sources', 'run', 'sinks'].map((name) => shop.role(name).ready()));
     const simulate = shop.role('simulate', SIMULATION);
     await until('the simulator', DEADLINE_MS, () => simulate.done);
-    const verified = await runRole('verify', ['--min-rows', '1', '--timeout', '100'], shop.env);
+    const verified = await runRole('verify', ['--min-rows', '8', '--timeout', '100'], shop.env);
     assert.equal(verified.code, 0, verified.output);
   });
   after(async () => {

@@ -8,7 +8,7 @@ import type { SimChange, SimTransaction } from '../../simulators/changes.ts';
 import { MAX_BACK_MS as CHANGE_BACK_MS } from '../../simulators/changes.ts';
 import { LATE_BACK_MS, MAX_BACK_MS, SHARES, type SimEvent, TOPICS } from '../../simulators/events.ts';
 import { Generator } from '../../simulators/generator.ts';
-import { boundedPlan, endOf, startOf, turnsFor } from '../../simulators/plan.ts';
+import { BOUNDED_LOGINS, boundedPlan, endOf, startOf, turnsFor } from '../../simulators/plan.ts';
 import { Random } from '../../simulators/random.ts';
 import { seedStatements } from '../../simulators/shop-world.ts';
 import { MAX_PURCHASES, seedWorld } from '../../simulators/world.ts';
@@ -25,9 +25,9 @@ interface Made {
   readonly bases: number[];
 }
 
-function make(seed: string, events: number, start = startOf(events / 1_000, WALL), life = 0): Made {
+function make(seed: string, events: number, start = startOf(events / 1_000, WALL), life = 0, logins = 1): Made {
   const world = seedWorld(new Random(seed, life, 'seed'), start);
-  const generator = new Generator(seed, life, world);
+  const generator = new Generator(seed, life, world, logins);
   const turns = turnsFor(events, events / 10);
   const plan = boundedPlan(start, endOf(events / 1_000, start), turns);
   const made: Made = { events: [], transactions: [], changes: [], bases: [] };
@@ -86,6 +86,19 @@ describe('the sequence', () => {
       const n = counts.get(kind)?.length ?? 0;
       assert.ok(Math.abs(n - share * events.length) < share * events.length * 0.2, `${n} of ${kind}`);
     }
+  });
+
+  it('has more logins when it is asked for them: a bounded run of 10 seconds has at least 20 attacks that arrive in time', () => {
+    const attacks = (seed: string, logins: number): number =>
+      make(seed, 10_000, undefined, 0, logins).events.reduce(
+        (sum, { labels = [], flag }) => (flag === 'valid' || flag === 'out-of-order' ? sum + labels.length : sum),
+        0,
+      );
+    // Of 50 seeds the least was 35, with the usual share of logins 0.
+    for (const seed of ['a', 'b', 'c', 'd']) assert.ok(attacks(seed, BOUNDED_LOGINS) >= 20, seed);
+    const { events } = make('a', 10_000, undefined, 0, BOUNDED_LOGINS);
+    const share = events.filter(({ kind }) => kind === 'login').length / events.length;
+    assert.ok(share > 0.08 && share < 0.14, String(share));
   });
 
   it('has the stated shares of flags', () => {

@@ -69,6 +69,7 @@ async function bench(fate: (request: number) => Fate = () => 'taken'): Promise<B
     seed: 'it',
     seconds: SECONDS,
     rate: 1,
+    logins: 1,
     history: undefined,
     flashSaleSeconds: 0,
     start: START,
