@@ -6,11 +6,28 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, test } from 'node:test';
-import { ConfigError, RetriableError } from '#topology';
+import { describe, test, type TestContext } from 'node:test';
+import { ConfigError, RetriableError, type StreamApp } from '#topology';
 import { random } from '#topology/testing';
 import { StateDisk } from '../../../topology/state/state-disk.ts';
 import { hasState, Machine, Mortal, POINTS, SLOTS, until } from './state-app.ts';
+
+/** A machine, and an application on it that has committed state. */
+async function atWork(t: TestContext): Promise<{ readonly machine: Machine; readonly first: StreamApp }> {
+  const machine = new Machine();
+  await machine.open(t);
+  const first = await machine.start();
+  await machine.send(300);
+  await until('work', () => hasState(first));
+  return { machine, first };
+}
+
+/** A machine whose application has stopped and left its state on the disk. */
+async function atRest(t: TestContext): Promise<Machine> {
+  const { machine, first } = await atWork(t);
+  await first.stop();
+  return machine;
+}
 
 const SEED = Number(process.env['SLUICE_SEED'] ?? Date.now() % 1_000_000);
 
@@ -58,12 +75,7 @@ describe('state on disk', () => {
   };
   for (const [what, damage] of Object.entries(damages)) {
     test(`that is ${what} is restored from the changelogs, with a word about it`, async (t) => {
-      const machine = new Machine();
-      await machine.open(t);
-      const first = await machine.start();
-      await machine.send(300);
-      await until('work', () => hasState(first));
-      await first.stop();
+      const machine = await atRest(t);
       for (const slot of readdirSync(join(machine.directory, 'c'))) {
         rmSync(join(machine.directory, 'c', slot, 'state.sqlite-wal'), { force: true });
         damage(join(machine.directory, 'c', slot, 'state.sqlite'));
@@ -82,11 +94,7 @@ describe('state on disk', () => {
   }
 
   test('is read by its successor, and by nobody else while it is in use', async (t) => {
-    const machine = new Machine();
-    await machine.open(t);
-    const first = await machine.start();
-    await machine.send(300);
-    await until('work', () => hasState(first));
+    const { machine, first } = await atWork(t);
     const identity = { app: 'c', epoch: machine.topology.epoch, partition: 0 };
     const open = (): StateDisk => StateDisk.open(join(machine.directory, 'c', '0'), identity, assert.fail);
     assert.throws(
@@ -106,12 +114,7 @@ describe('state on disk', () => {
   });
 
   test('of another version, or ahead of the changelog, is not used', async (t) => {
-    const machine = new Machine();
-    await machine.open(t);
-    const first = await machine.start();
-    await machine.send(300);
-    await until('work', () => hasState(first));
-    await first.stop();
+    const machine = await atRest(t);
     for (const change of ['other', 'ahead'] as const) {
       for (const partition of SLOTS) {
         const identity = { app: 'c', epoch: machine.topology.epoch, partition };
@@ -139,12 +142,7 @@ describe('state on disk', () => {
   });
 
   test('that is not what was written is noticed when it is read: nothing of it is committed', async (t) => {
-    const machine = new Machine();
-    await machine.open(t);
-    const first = await machine.start();
-    await machine.send(300);
-    await until('work', () => hasState(first));
-    await first.stop();
+    const machine = await atRest(t);
     for (const partition of SLOTS) {
       const db = new DatabaseSync(join(machine.directory, 'c', String(partition), 'state.sqlite'));
       db.exec(`UPDATE "store totals" SET v = CAST('[0,100000]' AS BLOB)`);
@@ -159,11 +157,7 @@ describe('state on disk', () => {
   });
 
   test('and a disk that is full: one clear error, and a successor that has lost nothing', async (t) => {
-    const machine = new Machine();
-    await machine.open(t);
-    const first = await machine.start();
-    await machine.send(300);
-    await until('work', () => hasState(first));
+    const { machine, first } = await atWork(t);
     // eslint-disable-next-line typescript/unbound-method
     const exec = DatabaseSync.prototype.exec;
     const full = t.mock.method(DatabaseSync.prototype, 'exec', function (this: DatabaseSync, sql: string) {
