@@ -41,12 +41,17 @@ const SQL_FOLDER = new URL('../../test/oracles/', import.meta.url);
 /** Watermarks beyond this are infinite to SQL too (see never() in common.sql). */
 const FOREVER = 9_000_000_000_000_000;
 
+/** What was read: tests ask for each of them hundreds of times. */
+const oracles = new Map<string, Promise<string>>();
+
 /** Changes the SQL of a file. */
 export type Edit = (sql: string, file: string) => string;
 
 /** The SQL of an oracle, by the name of its table. */
-export async function readOracle(name: string): Promise<string> {
-  return await readFile(new URL(`${name}.sql`, SQL_FOLDER), 'utf8');
+export function readOracle(name: string): Promise<string> {
+  const text = oracles.get(name) ?? readFile(new URL(`${name}.sql`, SQL_FOLDER), 'utf8');
+  oracles.set(name, text);
+  return text;
 }
 
 /** Open one, append the dump, run(), ask, close(). Not for concurrent use. */

@@ -8,6 +8,7 @@ import { BROKEN_VISITS } from './broken-visits.ts';
 import { firstWrong, isWrong, verify } from './judge.ts';
 import { type Expected, expectedOf, type OutputRow, type Timed } from './reference.ts';
 import { restsOnVisits } from './rests-on-visits.ts';
+import { SHOWN_BY } from './shown-by.ts';
 import { DAY, HOUR, makeDump, MINUTE, SECOND, START } from './synthetic.ts';
 
 const SEEDS = 40;
@@ -375,11 +376,15 @@ describe('each rule broken alone is noticed', () => {
         assert.ok(sql.includes(from), `${file}.sql no longer holds ${from}`);
         return sql.replace(from, () => to);
       };
-      // What the file itself makes of all seeds is cheaper than what all files make of one.
-      for (const alone of file === 'common' ? [false] : [true, false]) {
-        for (let seed = 1; seed <= SEEDS; seed++) {
-          const found = await firstWrong(dumpOf(seed), truthOf(seed), { edit, first: file, alone, wrong: isWrong });
-          if (found !== undefined) return t.diagnostic(`seed ${seed}: ${found.name}`);
+      const first = SHOWN_BY[name] ?? 1;
+      const others = Array.from({ length: SEEDS }, (_, i) => i + 1).filter((seed) => seed !== first);
+      for (const seeds of [[first], others]) {
+        // What the file itself makes of a seed is cheaper than what all files make of it.
+        for (const alone of file === 'common' ? [false] : [true, false]) {
+          for (const seed of seeds) {
+            const found = await firstWrong(dumpOf(seed), truthOf(seed), { edit, first: file, alone, wrong: isWrong });
+            if (found !== undefined) return t.diagnostic(`seed ${seed}: ${found.name}`);
+          }
         }
       }
       assert.fail(`${SEEDS} seeds and no row differs`);

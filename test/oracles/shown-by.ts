@@ -1,0 +1,22 @@
+/** The seeds that show what is rare: a search begins there, and looks at all others when it is not so any more. */
+export const SHOWN_BY: Readonly<Record<string, number>> = {
+  'purchases seven days apart are two': 4,
+  'purchases of one id are one, whenever they are': 3,
+  'purchases do not wait for the app': 2,
+  'pins behind the end count': 7,
+  'no outOfOrderness': 3,
+  'promises are not rounded': 18,
+  'versions of the same instant do not count': 2,
+  'a purchase at the edge of the grace is late': 3,
+  'the second join holds nothing back': 8,
+  'windows close one tick later': 16,
+  'windows accept at the edge of the grace': 12,
+  'an event at the edge of its horizon is late': 20,
+  'a session belongs to the day on which it began': 2,
+  'who was away for 90 days is forgotten': 6,
+  'what was bought outweighs staying away': 2,
+  'four days make engaged': 4,
+  'days do not wait for profiles': 12,
+  'a session counts on the day on which it began': 2,
+  'rates are cut off': 2,
+};
