@@ -169,7 +169,7 @@ export function sinkContract(name: string, start: () => Promise<SinkHarness>): v
     check('a claim during a write of the former owner resumes behind it or fences it', async (since) => {
       let owner = await claim();
       let position = 0;
-      for (let round = 0; round < 20; round += 1) {
+      for (let round = 0; round < 12; round += 1) {
         const writing = owner.write(batch(position, position + 200), BigInt(position + 200)).catch((error: unknown) => {
           assert.ok(error instanceof TaskMigratedError, String(error));
         });
@@ -191,7 +191,7 @@ export function sinkContract(name: string, start: () => Promise<SinkHarness>): v
       await Promise.all(
         owners.map(async (_, me) => {
           let held = await claim(sinks[me]);
-          for (let turn = 0; turn < 60; turn += 1) {
+          for (let turn = 0; turn < 30; turn += 1) {
             const from = Number(held.nextOffset ?? 0n);
             const to = from + 1 + Math.floor(next() * 9);
             try {
