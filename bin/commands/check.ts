@@ -17,6 +17,8 @@ const CHECKS: readonly (readonly [name: string, command: string, args: readonly 
 ];
 const CHECK_TIMEOUT_MS = 5 * 60_000;
 const FILE_TIMEOUT_MS = 3 * 60_000;
+/** Many of them wait for child processes and timers: three files at once keep two cores busy. */
+const TESTS_AT_ONCE = 3;
 
 export async function run(args: string[]): Promise<number> {
   parseArgs({ args, options: {} });
@@ -31,7 +33,7 @@ export async function check(signal?: AbortSignal): Promise<Counts> {
   const broken = CHECKS.filter((_, i) => results[i] !== true).map(([name]) => `✖ ${name}`);
   const tests = await runTests(await testFiles(root, 'unit'), {
     root,
-    concurrency: 2,
+    concurrency: TESTS_AT_ONCE,
     timeoutMs: FILE_TIMEOUT_MS,
     ...(signal === undefined ? {} : { signal }),
   });

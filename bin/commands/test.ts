@@ -14,8 +14,8 @@ export const help = `sluice test [--long] [--keep] [FILTER...]
 
 const root = dirname(dirname(import.meta.dirname));
 const MINUTE_MS = 60_000;
-/** They wait for sessions to end and for clocks, each on servers of its own: three at once keep two cores busy. */
-const E2E_AT_ONCE = 3;
+/** They wait for servers, sessions and clocks: three files at once keep two cores busy. */
+const AT_ONCE = 3;
 const UNIT_TIMEOUT_MS = 3 * MINUTE_MS;
 const IT_TIMEOUT_MS = 10 * MINUTE_MS;
 const E2E_TIMEOUT_MS = 15 * MINUTE_MS;
@@ -43,7 +43,7 @@ export async function run(args: string[]): Promise<number> {
       ? await check(signal)
       : await runTests(await testFiles(root, 'unit', positionals), {
           root,
-          concurrency: 2,
+          concurrency: AT_ONCE,
           timeoutMs: UNIT_TIMEOUT_MS,
           signal,
         });
@@ -53,19 +53,36 @@ export async function run(args: string[]): Promise<number> {
   return counts.failed > 0 || counts.passed === 0 || signal.aborted ? 1 : 0;
 }
 
-async function onServers({ long, keep, filters, signal }: Options): Promise<Counts> {
-  const files = {
+/** What shares servers, then what has its own: a server that nobody uses costs processor time too. */
+async function onServers(options: Options): Promise<Counts> {
+  const { long, keep, filters, signal } = options;
+  const shared = {
     it: await testFiles(root, 'it', filters),
-    e2e: await testFiles(root, 'e2e', filters),
     long: long ? await testFiles(root, 'long', filters) : [],
   };
-  if (Object.values(files).flat().length === 0 || signal.aborted) return NO_TESTS;
+  const e2e = await testFiles(root, 'e2e', filters);
+  if (shared.it.length + shared.long.length + e2e.length === 0 || signal.aborted) return NO_TESTS;
   await endAbandoned((line) => process.stderr.write(`${line}\n`));
+  const cacheDir = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'sluice');
+  const env = { SLUICE_TEST_CACHE: cacheDir, ...(keep && { SLUICE_TEST_KEEP: '1' }) };
+  return addCounts(
+    await onSharedServers(shared, cacheDir, env, options),
+    await runTests(e2e, { root, env, signal, concurrency: AT_ONCE, timeoutMs: E2E_TIMEOUT_MS }),
+  );
+}
+
+async function onSharedServers(
+  files: { readonly it: readonly string[]; readonly long: readonly string[] },
+  cacheDir: string,
+  env: Readonly<Record<string, string>>,
+  { long, keep, signal }: Options,
+): Promise<Counts> {
+  if (files.it.length + files.long.length === 0) return NO_TESTS;
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
   const servers = await startAvailableServers({
     root,
     folder,
-    cacheDir: join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'sluice'),
+    cacheDir,
     signal,
     keepData: keep,
     progress: (text) => process.stderr.write(`${text}\n`),
@@ -75,13 +92,11 @@ async function onServers({ long, keep, filters, signal }: Options): Promise<Coun
   try {
     const broken = servers.failures.map(({ message }) => `✖ ${message}`);
     for (const line of broken) process.stdout.write(`${line}\n`);
-    const env = { ...servers.env, ...(keep && { SLUICE_TEST_KEEP: '1' }), ...(long && { SLUICE_TEST_LONG: '1' }) };
-    const one = { root, env, signal, concurrency: 1 };
+    const all = { root, signal, env: { ...env, ...servers.env, ...(long && { SLUICE_TEST_LONG: '1' }) } };
     const counts = addCounts(
       { passed: 0, failed: broken.length, skipped: 0, failures: broken },
-      await runTests(files.it, { ...one, concurrency: 2, timeoutMs: IT_TIMEOUT_MS }),
-      await runTests(files.e2e, { ...one, concurrency: E2E_AT_ONCE, timeoutMs: E2E_TIMEOUT_MS }),
-      await runTests(files.long, { ...one, timeoutMs: LONG_TIMEOUT_MS }),
+      await runTests(files.it, { ...all, concurrency: AT_ONCE, timeoutMs: IT_TIMEOUT_MS }),
+      await runTests(files.long, { ...all, concurrency: 1, timeoutMs: LONG_TIMEOUT_MS }),
     );
     failed = counts.failed > 0;
     return counts;

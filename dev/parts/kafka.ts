@@ -151,7 +151,20 @@ async function format(jars: string, context: PartContext): Promise<void> {
   const id = `s${randomBytes(16).toString('base64url').slice(1)}`;
   const { code, output } = await run(
     javaCommand(),
-    [...LOGGING, '-cp', jars, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', 'server.properties'],
+    // It is over before the optimising compiler would pay.
+    [
+      '-XX:TieredStopAtLevel=1',
+      '-XX:+UseSerialGC',
+      ...LOGGING,
+      '-cp',
+      jars,
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      id,
+      '-c',
+      'server.properties',
+    ],
     { cwd: context.dataDir, signal: context.signal, timeoutMs: FORMAT_MS },
   );
   if (code !== 0) throw await startFailure('kafka', context, `Kafka cannot format its storage:\n${output}`);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Installation } from './installation.ts';
 import { runRole, until } from './roles.ts';
 
-const SECONDS = 20;
+const SECONDS = 12;
 const EVENTS = SECONDS * 1_000;
 const SIMULATION = ['--seconds', String(SECONDS), '--seed', '11'];
 const SERVERS = ['postgres', 'mysql', 'registry', 'kafka'] as const;

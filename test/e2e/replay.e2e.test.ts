@@ -16,7 +16,7 @@ import { shopStages } from '../../processors/index.ts';
 import { Installation } from './installation.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
 
-const SECONDS = 20;
+const SECONDS = 12;
 const EVENTS = SECONDS * 1_000;
 const SIMULATION = ['--seconds', String(SECONDS), '--seed', '5'];
 const PARTITIONS = Array.from({ length: 6 }, (_, partition) => partition);

@@ -66,6 +66,7 @@ class Start {
         ...testEnvironment(),
         XDG_CACHE_HOME: join(cache, '..'),
         JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1',
+        SLUICE_LAKE_LINGER: '2s',
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { Installation } from './installation.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
 
-const SECONDS = 20;
+const SECONDS = 12;
 const EVENTS = SECONDS * 1_000;
 const SIMULATION = ['--seconds', String(SECONDS), '--seed', '3'];
 const SERVERS = ['kafka', 'mysql', 'postgres', 'registry'] as const;

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { Installation } from './installation.ts';
 import { runRole, until } from './roles.ts';
 
-const SECONDS = 20;
+const SECONDS = 14;
 const EVENTS = SECONDS * 1_000;
 const SIMULATION = ['--seconds', String(SECONDS), '--seed', '5'];
 const SLOTS = 6;
