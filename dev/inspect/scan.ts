@@ -1,5 +1,14 @@
 /** Reads partitions between two offsets, or on and on, within a time, and stops as soon as it has enough. Reads what is committed, without a group. */
-import { type KafkaClient, NotReadyError, type RecordBatch, RecordCursor, type TopicPartition } from '#topology';
+import {
+  type FetchedRecords,
+  type KafkaClient,
+  type KafkaReader,
+  NotReadyError,
+  type RecordBatch,
+  RecordCursor,
+  TaskCorruptedError,
+  type TopicPartition,
+} from '#topology';
 
 /** What to read of a partition. `end` undefined: on and on. */
 export interface ScanRange extends TopicPartition {
@@ -40,22 +49,43 @@ export async function scan(options: ScanOptions): Promise<boolean> {
   });
   const cursor = new RecordCursor();
   try {
+    const positions = new Map([...open].map(([key, range]) => [key, { range, next: range.start }]));
     for (const range of open.values()) reader.seek(range, range.start);
     while (open.size > 0) {
       if (Date.now() > options.deadline || options.signal?.aborted === true) return false;
-      for (const fetched of await reader.poll(POLL_MS)) {
+      for (const fetched of await poll(reader, positions)) {
         const range = open.get(keyOf(fetched));
         if (range === undefined) continue;
+        positions.set(keyOf(fetched), { range, next: fetched.nextOffset });
         const taken = await walk(options, range, fetched.batches, cursor);
         if (taken === 'stop') return true;
         if (taken === undefined && (range.end === undefined || fetched.nextOffset < range.end)) continue;
         open.delete(keyOf(fetched));
+        positions.delete(keyOf(fetched));
         reader.remove(fetched);
       }
     }
     return true;
   } finally {
     await reader.close();
+  }
+}
+
+/** What comes. Of a log that is trimmed while it is read, as repartition topics are, what is left. */
+async function poll(
+  reader: KafkaReader,
+  positions: ReadonlyMap<string, { readonly range: TopicPartition; readonly next: bigint }>,
+): Promise<FetchedRecords[]> {
+  try {
+    return await reader.poll(POLL_MS);
+  } catch (error) {
+    if (!(error instanceof TaskCorruptedError) || error.code !== 'SLC_TASK_OFFSET_OUT_OF_RANGE') throw error;
+    const isLost = ({ topic, partition }: TopicPartition): boolean => error.where === `${topic}-${partition}`;
+    const all = [...positions.values()];
+    if (!all.some(({ range }) => isLost(range))) throw error;
+    // What else came with the error is fetched again.
+    for (const { range, next } of all) reader.seek(range, isLost(range) ? 'earliest' : next);
+    return [];
   }
 }
 
