@@ -17,8 +17,8 @@ const COPIED = ['bin', 'connectors', 'dashboard', 'dev', 'processors', 'schemas'
 const FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'docker-compose.yml'];
 const START_MS = 120_000;
 const END_MS = 20_000;
-/** With a day before it, so that one ends in it whatever the hour at which this runs. */
-const TRAFFIC = ['--history', '26h', '--rate', '40', '--logins', '6', '--seed', '11'];
+/** With hours before it that are over, whatever the minute at which this runs; and with logins for the few attacks that three short lives have. */
+const TRAFFIC = ['--history', '6h', '--rate', '40', '--logins', '10', '--seed', '11'];
 const MORE = 400;
 const AHEAD_MS = 110 * 60_000;
 

@@ -15,7 +15,7 @@ import { expectedOf } from '../oracles/reference.ts';
 import { DAY, makeDump, PARTITIONS, SECOND, START } from '../oracles/synthetic.ts';
 import { complete, topicOf } from './shop-dump.ts';
 
-const SEEDS = 12;
+const SEEDS = 9;
 const FIRST = Number(process.env['SLUICE_SEED'] ?? 1);
 const definitions = Object.fromEntries(
   Object.values(schemas).map((schema) => [schema.name, schema.definition]),

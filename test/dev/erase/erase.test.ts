@@ -187,7 +187,7 @@ describe('erase user', () => {
   });
 
   test('twice is the same as once; nobody is a mistake', async (t) => {
-    const { shop, userId } = await busyShop(FIRST, 1);
+    const { shop, userId } = await busyShop(FIRST, 0.4);
     t.after(() => shop.close());
     const [, first] = await erase(shop, String(userId));
     await shop.settle();
@@ -231,7 +231,7 @@ describe('erase user', () => {
   });
 
   test('the record names nobody', async (t) => {
-    const { shop, userId } = await busyShop(FIRST, 1);
+    const { shop, userId } = await busyShop(FIRST, 0.4);
     t.after(() => shop.close());
     await erase(shop, String(userId));
     const texts: string[] = [];
@@ -253,7 +253,7 @@ describe('erase user', () => {
   });
 
   test('a row that nobody can read stops it before anything is erased', async (t) => {
-    const { shop, userId } = await busyShop(FIRST, 1);
+    const { shop, userId } = await busyShop(FIRST, 0.4);
     t.after(() => shop.close());
     const producer = await shop.client.producer();
     const batch = new BatchBuilder();
