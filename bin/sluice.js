@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { constants, uptime } from 'node:os';
+import { constants, homedir, uptime } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -132,9 +132,15 @@ function isInstalling(pid) {
 async function run() {
   const args = ['--disable-warning=ExperimentalWarning', join(root, 'bin', 'main.ts'), ...process.argv.slice(2)];
   const path = [dirname(nodeFile()), process.env.PATH].filter(Boolean).join(delimiter);
-  const options = { stdio: 'inherit', env: { ...process.env, PATH: path } };
+  // Each role is a process that loads the same modules: half of its start is stripping types and compiling, once per change of a file.
+  const compiled = process.env.NODE_COMPILE_CACHE || join(cacheHome(), 'sluice', 'compiled');
+  const options = { stdio: 'inherit', env: { ...process.env, PATH: path, NODE_COMPILE_CACHE: compiled } };
   const { code } = await runToEnd(() => spawn(nodeFile(), args, options));
   return code;
+}
+
+function cacheHome() {
+  return process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
 }
 
 /**
