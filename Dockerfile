@@ -18,5 +18,5 @@ COPY README.md LICENSE tsconfig.json ./
 RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
-ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "bin/main.ts"]
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=16", "bin/main.ts"]
 CMD ["--help"]

@@ -130,7 +130,9 @@ function isInstalling(pid) {
 }
 
 async function run() {
-  const args = ['--disable-warning=ExperimentalWarning', join(root, 'bin', 'main.ts'), ...process.argv.slice(2)];
+  // As NODE_FLAGS of dev/supervisor/local-run.ts.
+  const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'];
+  const args = [...flags, join(root, 'bin', 'main.ts'), ...process.argv.slice(2)];
   const path = [dirname(nodeFile()), process.env.PATH].filter(Boolean).join(delimiter);
   // Each role is a process that loads the same modules: half of its start is stripping types and compiling, once per change of a file.
   const compiled = process.env.NODE_COMPILE_CACHE || join(cacheHome(), 'sluice', 'compiled');

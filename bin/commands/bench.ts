@@ -16,6 +16,7 @@ import { latencyTable } from '../../dev/bench/latency-report.ts';
 import { benchOperators, operatorTable } from '../../dev/bench/operators.ts';
 import { tableOf } from '../../dev/bench/report.ts';
 import { benchRestore } from '../../dev/bench/restore.ts';
+import { NODE_FLAGS } from '../../dev/supervisor/local-run.ts';
 import { fixedSerdes, runEngine } from '../bench/engine.ts';
 
 export const help = `sluice bench [--workload R1,R2,R3,R3-eos] [--small] [--workers N] [--runs N] [--json FILE] [--no-peer]
@@ -146,7 +147,7 @@ function contextOf() {
   const abort = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => abort.abort());
   const flags = (process.env['SLUICE_BENCH_NODE'] ?? '').split(' ').filter((flag) => flag !== '');
-  const node = [process.execPath, '--disable-warning=ExperimentalWarning', ...flags];
+  const node = [process.execPath, ...NODE_FLAGS, ...flags];
   return {
     node,
     sluice: [...node, join(root, 'bin', 'main.ts'), 'bench', '--engine'],

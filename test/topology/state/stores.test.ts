@@ -78,6 +78,14 @@ test(`a window store restored from its changelog closes the same windows (seed $
   );
 });
 
+test('a window store does not hold what was touched and then said: nobody takes it when windows emit finals only', () => {
+  const store = new MemoryWindowStore('w');
+  store.touch(store.add('k', 0, 10, 1, false));
+  assert.equal(store.pending().length, 1);
+  store.takeChanges();
+  assert.deepEqual([store.pending(), store.takePending()], [[], []]);
+});
+
 test(`a buffer gives its records in (timestamp, coordinate) order, restored or not (seed ${SEED})`, () => {
   const ops = fc.array(
     fc.tuple(fc.constantFrom('add', 'take', 'commit'), fc.integer({ min: 0, max: 9 }), fc.integer({ min: -5, max: 9 })),
