@@ -41,8 +41,9 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
     rule: 4,
     name: 'the origin coordinate does not travel',
     file: 'time/time-header.ts',
-    find: 'coordinate.copy(bytes, PREFIX_BYTES);',
-    replace: 'bytes.fill(0, PREFIX_BYTES);',
+    find: 'time.setDerived(readWatermark(bytes, from + 1), bytes, from + PREFIX_BYTES, to);',
+    replace: `const none = Buffer.alloc(to - from - PREFIX_BYTES);
+      time.setDerived(readWatermark(bytes, from + 1), none, 0, none.length);`,
   },
   {
     rule: 5,
