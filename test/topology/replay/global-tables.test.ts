@@ -13,17 +13,10 @@ import {
   startReplay,
 } from '#topology';
 import { derived, jsonSerdes, origin } from '../dsl/support.ts';
-import { items, named, naming, Shelf, until, views } from '../tables/global-tables.ts';
+import { items, named, naming, type Shelf, shelf, until, views } from '../tables/global-tables.ts';
 
 const live = buildTopology([naming], { app: 'shelf' });
 const codeOf = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
-
-async function shelf(t: TestContext): Promise<Shelf> {
-  const opened = new Shelf();
-  await opened.open();
-  t.after(() => opened.close());
-  return opened;
-}
 
 const requestOf = (id: string): ReplayRequest => ({ id, stages: 'all', from: 'earliest', to: 'now' });
 const configOf = (at: Shelf, id: string, topology = live) => ({

@@ -1,6 +1,6 @@
 /** Global tables in a running application: whole before the first record, one copy per process, followed from there. */
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import {
   NotReadyError,
   partitionFor,
@@ -11,16 +11,9 @@ import {
 } from '#topology';
 import { ChaosClient, random as randomOf } from '#topology/testing';
 import { jsonSerdes } from '../dsl/support.ts';
-import { Gate, ITEM_PARTITIONS, items, PARTITIONS, rowsOf, Shelf, until } from './global-tables.ts';
+import { Gate, ITEM_PARTITIONS, items, PARTITIONS, rowsOf, shelf, until } from './global-tables.ts';
 
 const codeOf = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
-
-async function shelf(t: TestContext): Promise<Shelf> {
-  const opened = new Shelf();
-  await opened.open();
-  t.after(() => opened.close());
-  return opened;
-}
 
 const MANY = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`i${n}`, `name ${n}`]));
 

@@ -1,4 +1,5 @@
 /** What the tests of global tables share: views joined with items, over a broker in memory whose readers can be held. */
+import type { TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import {
   BatchBuilder,
@@ -209,3 +210,11 @@ export class Shelf {
 /** The rows of a table, sorted. */
 export const rowsOf = (app: Pick<StreamApp, 'table'>, store = 'everywhere'): string[] =>
   [...app.table(store).entries()].map(([key, { value }]) => `${String(key)} ${String(value)}`).toSorted();
+
+/** A shelf that is open until the test ends. */
+export async function shelf(t: TestContext): Promise<Shelf> {
+  const opened = new Shelf();
+  await opened.open();
+  t.after(() => opened.close());
+  return opened;
+}
