@@ -39,7 +39,11 @@ export async function openPage(
     if (message.type() === 'error') problems.push(message.text());
   });
   await page.setViewport({ width: 1440, height: 900 });
-  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+  await page.emulateMediaFeatures([
+    { name: 'prefers-color-scheme', value: scheme },
+    // Pictures are drawn without a graphics card here.
+    { name: 'prefers-reduced-motion', value: 'reduce' },
+  ]);
   // Not until nothing loads any more: the stream of events never ends.
   await page.goto(url, { waitUntil: 'domcontentloaded' });
   return { page, problems };

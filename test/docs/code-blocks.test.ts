@@ -11,7 +11,7 @@ import { patched, Workspace } from './code/workspace.ts';
 /** Tests that a new stage can break. */
 const AROUND = ['contracts', 'personal-data', 'topics'].map((name) => `test/processors/${name}.test.ts`);
 const SHOWN_LINES = 40;
-/** Commands that need no server: what they print is compared here, of the others in test/e2e/readme.e2e.test.ts. */
+/** Commands that need no server: what they print is compared here, of the others in test/e2e/documents-suite.ts. */
 const STATIC = /^node bin\/sluice\.js (describe|\w+ --help|--help)/;
 
 const inFile = (block: Block): boolean => block.kind === 'ts' || block.kind === 'json' || block.kind === 'diff';

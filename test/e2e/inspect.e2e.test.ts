@@ -13,6 +13,7 @@ import { answer, sluice } from '../bin/cli.ts';
 import { parseExposition } from '../connectors/prometheus/parse.ts';
 import { ask, becomes, needs, openPage, startBrowser, texts } from '../dashboard/browser.ts';
 import { undocumented } from '../docs/fields.ts';
+import { documentsSuite } from './documents-suite.ts';
 import { eraseSuite } from './erase-suite.ts';
 import { Installation } from './installation.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
@@ -221,6 +222,11 @@ describe('looking into a real run', { timeout: 14 * 60_000 }, () => {
       }
       assert.deepEqual([sinks.length > 0, sinks.filter(({ behind }) => behind > 0)], [true, []]);
     });
+  });
+
+  describe('the commands of the documents', () => {
+    before(() => simulate());
+    documentsSuite(() => shop);
   });
 
   describe('erasing users', () => {

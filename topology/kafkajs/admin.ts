@@ -10,8 +10,9 @@ import type { Cluster } from './load.ts';
 import { logSizes } from './log-sizes.ts';
 import { requireKafkajs } from './patches/replace-module.ts';
 
-const METADATA_ATTEMPTS = 50;
-const METADATA_MS = 100;
+const METADATA_ATTEMPTS = 20;
+const METADATA_MS = 50;
+const MAX_METADATA_MS = 500;
 const EARLIEST = -2;
 const LATEST = -1;
 const NO_OFFSET = -1n;
@@ -22,6 +23,8 @@ const GROUP_ID_NOT_FOUND = 69;
 export class KafkajsAdmin implements KafkaAdmin {
   readonly #kafka: Kafka;
   readonly #connection: ClusterConnection;
+  #admin: Promise<Admin> | undefined;
+  #closed = false;
 
   constructor(kafka: Kafka) {
     this.#kafka = kafka;
@@ -66,7 +69,7 @@ export class KafkajsAdmin implements KafkaAdmin {
       if (nth === METADATA_ATTEMPTS) {
         throw new RetriableError('SLC_BROKER_AWAY', `topic ${missing} was created but is not there yet`);
       }
-      await systemClock.sleep(METADATA_MS);
+      await systemClock.sleep(Math.min(MAX_METADATA_MS, METADATA_MS * nth));
     }
   }
 
@@ -221,21 +224,40 @@ export class KafkajsAdmin implements KafkaAdmin {
   }
 
   async close(): Promise<void> {
-    await this.#connection.close();
+    this.#closed = true;
+    const opened = this.#admin;
+    this.#admin = undefined;
+    await Promise.all([this.#connection.close(), opened?.then((admin) => admin.disconnect()).catch(() => undefined)]);
   }
 
-  /** Connections of its own for each call: they are rare, and none is found dead. */
+  /** One connection for all calls. After any error it is dropped: the next call makes a new one, so that a broker that came back is found. */
   async #withAdmin<T>(doing: string, work: (admin: Admin) => Promise<T>): Promise<T> {
-    return await asPort(doing, async () => {
-      const admin = this.#kafka.admin();
-      await admin.connect();
-      try {
-        return await work(admin);
-      } finally {
-        await admin.disconnect().catch(() => undefined);
-      }
-    });
+    const opened = (this.#admin ??= this.#open());
+    try {
+      return await asPort(doing, async () => await work(await opened));
+    } catch (error) {
+      if (this.#admin === opened) this.#admin = undefined;
+      throw error;
+    } finally {
+      // As in ClusterConnection: what was closed meanwhile has been connected again by the call.
+      if (this.#closed || this.#admin !== opened) drop(opened);
+    }
   }
+
+  async #open(): Promise<Admin> {
+    const admin = this.#kafka.admin();
+    try {
+      await admin.connect();
+      return admin;
+    } catch (error) {
+      await admin.disconnect().catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+function drop(opened: Promise<Admin>): void {
+  opened.then((admin) => admin.disconnect()).catch(() => undefined);
 }
 
 /** Why a group was not deleted: a code of Kafka's protocol. */

@@ -2,6 +2,7 @@
 import type { Kafka, KafkaConfig } from 'kafkajs';
 import { InvariantError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { rememberCoordinators } from './patches/coordinators.ts';
 import { mendProduce } from './patches/produce.ts';
 import { mendFetch, type RawMessages } from './patches/raw-fetch.ts';
 import { checkVersion, requireKafkajs } from './patches/replace-module.ts';
@@ -75,6 +76,7 @@ function mend(): void {
   mendTimerLoop();
   mendFetch();
   mendProduce();
+  rememberCoordinators();
 }
 
 /** The kafkajs client. Its errors are told by the driver; here they are only for those who look closer. */

@@ -1,24 +1,20 @@
 /**
- * A batch is a replay, on real parts: live is killed twice and shared between two workers, a replay beside it is killed and goes on, and every stage
- * gives the same again: in Kafka, in a shadow schema and in a lake of its own.
+ * A batch is a replay, on real parts: beside a live run that has been through all faults, a replay is killed and goes on, and every stage gives the same again:
+ * in Kafka, in a shadow schema and in a lake of its own. faults.e2e.test.ts has the run.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { Client } from 'pg';
-import { BatchBuilder, buildTopology, RecordCursor } from '#topology';
+import { BatchBuilder, RecordCursor } from '#topology';
 import { readLake } from '../../connectors/parquet/lake.ts';
-import { AppProgress } from '../../dev/verify/progress.ts';
 import { VERIFIED_TABLES } from '../../dev/verify/tables.ts';
 import { shopStages } from '../../processors/index.ts';
-import { Installation } from './installation.ts';
+import type { Installation } from './installation.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
 
-const SECONDS = 12;
-const EVENTS = SECONDS * 1_000;
-const SIMULATION = ['--seconds', String(SECONDS), '--seed', '5'];
 const PARTITIONS = Array.from({ length: 6 }, (_, partition) => partition);
 
 interface Certificate {
@@ -33,17 +29,21 @@ interface Certificate {
   }[];
 }
 
-describe('a replay beside live', { timeout: 13 * 60_000 }, () => {
+/** A run at rest, every row right. */
+export interface FaultyRun {
+  readonly shop: Installation;
+  readonly roles: readonly RoleProcess[];
+}
+
+/** The suite; `of` is asked when it begins. */
+export function replaySuite(of: () => FaultyRun): void {
   let shop: Installation;
   let folder: string;
   before(async () => {
+    ({ shop } = of());
     folder = await mkdtemp(join(tmpdir(), 'sluice-replay-'));
-    shop = await Installation.start();
   });
-  after(async () => {
-    await shop.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  after(() => rm(folder, { recursive: true, force: true }));
 
   const dir = (): string[] => ['--dir', join(folder, 'replays')];
   const env = (): NodeJS.ProcessEnv => ({ ...shop.env, SLUICE_LAKE: join(folder, 'lake') });
@@ -52,34 +52,6 @@ describe('a replay beside live', { timeout: 13 * 60_000 }, () => {
     const partitions = PARTITIONS.map((partition) => ({ topic: 'bronze.app.pageviews', partition }));
     const positions = await shop.admin.committedOffsets(group, partitions);
     return Number(positions.reduce((sum, { offset }) => sum + offset, 0n));
-  }
-
-  /** Two kills, and a second worker that comes and goes. */
-  async function liveRun(): Promise<RoleProcess[]> {
-    const prepared = await runRole('simulate', ['--prepare', ...SIMULATION], shop.env);
-    assert.equal(prepared.code, 0, prepared.output);
-    const sources = shop.role('sources');
-    let run = shop.role('run');
-    await Promise.all([sources.ready(), run.ready()]);
-    const simulate = shop.role('simulate', SIMULATION);
-    for (const share of [0.2, 0.4]) {
-      await until(`${share} of the events`, 120_000, async () => (await positionSum('shop')) > share * EVENTS);
-      await run.kill();
-      run = shop.role('run');
-      await until('the slots taken again', 60_000, () => run.stats.slots?.length === PARTITIONS.length);
-    }
-    const second = shop.role('run');
-    await until('a share for the second worker', 60_000, () => (second.stats.slots?.length ?? 0) > 0);
-    await second.stop();
-    await until('all slots back', 60_000, () => run.stats.slots?.length === PARTITIONS.length);
-    await until('the simulator', 180_000, () => simulate.done);
-    assert.equal(await simulate.exited(), 0);
-    const progress = new AppProgress(shop.client, shop.admin, buildTopology(shopStages, { app: 'shop' }));
-    const deadline = Date.now() + 120_000;
-    await until('live at rest', 120_000, async () => {
-      return (await progress.records()) === undefined && (await progress.hints(deadline)) === undefined;
-    });
-    return [sources, run];
   }
 
   async function verify(id: string): Promise<{ code: number; output: string; certificate: Certificate }> {
@@ -123,7 +95,7 @@ describe('a replay beside live', { timeout: 13 * 60_000 }, () => {
   }
 
   test('every stage gives what live gave; a changed record is named; a dropped replay leaves nothing', async () => {
-    const roles = await liveRun();
+    const { roles } = of();
     const command = ['all', '--into', 'v2', ...dir()];
     const stopped = shop.role('replay', command);
     await until('the replay begins', 60_000, async () => (await shop.logOf('replay')).includes('replay started'));
@@ -183,4 +155,4 @@ describe('a replay beside live', { timeout: 13 * 60_000 }, () => {
     assert.equal(await tableRows("select count(*) n from pg_namespace where nspname like '%\\_v2'"), 0);
     for (const role of roles) assert.ok(role.running, `${role.name} has ended`);
   });
-});
+}

@@ -1,17 +1,18 @@
-/** The commands of the documents, run as they stand there, in their order, on an installation; what they print is what the documents show. */
+/**
+ * The commands of the documents, run as they stand there, in their order, on a real run; what they print is what the documents show. inspect.e2e.test.ts has
+ * the run.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { allBlocks, type Block, ROOT } from '../docs/code/blocks.ts';
 import { missingLines } from '../docs/code/output.ts';
 import { commandsIn } from '../docs/code/shell.ts';
 import { Workspace } from '../docs/code/workspace.ts';
-import { Installation } from './installation.ts';
-import { runRole, until } from './roles.ts';
+import type { Installation } from './installation.ts';
 
-const SIMULATION = ['--seconds', '5', '--logins', '10', '--seed', '3'];
 const DEADLINE_MS = 120_000;
 
 /** What is not run here, and what tries it. */
@@ -19,7 +20,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^npm start$/, 'test/dev/local-run.test.ts and the tests of everything at once'],
   [/^npm (run check|test)/, 'this is a part of it'],
   [/^npm run generate$|describe/, 'test/docs/code-blocks.test.ts'],
-  [/^export |sluice\.js run /, 'test/e2e/workers.e2e.test.ts'],
+  [/^export |sluice\.js run /, 'test/e2e/faults.e2e.test.ts'],
   [/sluice\.js erase /, 'test/e2e/erase-suite.ts'],
   [/^cp \.env|^docker /, 'needs Docker: test/dev/compose.test.ts reads the file'],
 ];
@@ -34,28 +35,19 @@ interface Ran {
   readonly all: string;
 }
 
-describe('the commands of the documents', { timeout: 8 * 60_000 }, () => {
+/** The suite; `of` is asked when it begins. */
+export function documentsSuite(of: () => Installation): void {
   let shop: Installation;
   let workspace: Workspace;
   let blocks: Block[];
   const printed = new Map<string, string>();
 
   before(async () => {
+    shop = of();
     blocks = await allBlocks();
     workspace = new Workspace();
-    shop = await Installation.start();
-    const prepared = await runRole('simulate', ['--prepare', ...SIMULATION], shop.env);
-    assert.equal(prepared.code, 0, prepared.output);
-    await Promise.all(['sources', 'run', 'sinks'].map((name) => shop.role(name).ready()));
-    const simulate = shop.role('simulate', SIMULATION);
-    await until('the simulator', DEADLINE_MS, () => simulate.done);
-    const verified = await runRole('verify', ['--min-rows', '8', '--timeout', '100'], shop.env);
-    assert.equal(verified.code, 0, verified.output);
   });
-  after(async () => {
-    await shop.close();
-    workspace.remove();
-  });
+  after(() => workspace.remove());
 
   /** As in a shell, but by main.ts: bin/sluice.js would install packages into the copy. */
   async function shell(source: string): Promise<Ran> {
@@ -110,4 +102,4 @@ describe('the commands of the documents', { timeout: 8 * 60_000 }, () => {
     const [, answer] = [...printed].find(([command]) => command.startsWith('curl ')) ?? [];
     if (answer !== undefined) assert.deepEqual(JSON.parse(answer), { accepted: 1, rejected: [] });
   });
-});
+}
