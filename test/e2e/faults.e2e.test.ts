@@ -119,7 +119,7 @@ describe('a run through all faults', { timeout: 14 * 60_000 }, () => {
     assert.match(await shop.logOf('run'), /taken with a standby copy/, 'workers that began later had copies');
     run = shop.role('run', ['--workers', '2']);
     await run.ready();
-    const verified = await runRole('verify', ['--timeout', '150', '--manifest', shop.manifest], shop.env);
+    const verified = await runRole('verify', ['--timeout', '300', '--manifest', shop.manifest], shop.env);
     process.stderr.write(`${verified.output}\nthree workers stopped in ${(took / 1_000).toFixed(1)} s\n`);
     assert.equal(verified.code, 0, 'the tables are not what the oracles say');
     for (const role of [sources, run, sinks]) assert.ok(role.running, `${role.name} has ended`);
