@@ -243,7 +243,8 @@ describe('verify', () => {
       topology,
       postgres: url.href,
       lake: view,
-      timeoutMs: 3_000,
+      // Long enough to read the topics before it on a busy machine.
+      timeoutMs: 8_000,
       progress: () => undefined,
     });
     await assert.rejects(answer, (error) => {

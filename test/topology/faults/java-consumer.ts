@@ -5,12 +5,24 @@ import { promisify } from 'node:util';
 import { javaCommand, kafkaClassPath } from '../../../dev/parts/kafka.ts';
 
 const CONSUMER = 'org.apache.kafka.tools.consumer.ConsoleConsumer';
-const LIMIT_MS = 60_000;
-/** It ends when nothing has come for so long: it cannot be told to read to the end. */
-const IDLE_MS = 4_000;
+const LIMIT_MS = 120_000;
+/** It ends when nothing has come for so long, for it cannot be told to read to the end; on a busy machine nothing comes for longer. */
+const IDLE_MS = [4_000, 15_000, 40_000];
 
-/** The values of a topic as Kafka's own console consumer reads them under read_committed: nothing of ours takes part. */
-export async function javaConsumer(brokers: string, topic: string): Promise<string[]> {
+/**
+ * The values of a topic as Kafka's own console consumer reads them under read_committed: nothing of ours takes part. When fewer than `fewest` come, it is asked
+ * again with more patience.
+ */
+export async function javaConsumer(brokers: string, topic: string, fewest: number): Promise<string[]> {
+  let values: string[] = [];
+  for (const idleMs of IDLE_MS) {
+    values = await consume(brokers, topic, idleMs);
+    if (values.length >= fewest) break;
+  }
+  return values;
+}
+
+async function consume(brokers: string, topic: string, idleMs: number): Promise<string[]> {
   const cacheDir = process.env['SLUICE_TEST_CACHE'] ?? join(homedir(), '.cache', 'sluice');
   const { stdout } = await promisify(execFile)(
     javaCommand(),
@@ -24,7 +36,7 @@ export async function javaConsumer(brokers: string, topic: string): Promise<stri
         'bootstrap-server': brokers,
         topic,
         'isolation-level': 'read_committed',
-        'timeout-ms': String(IDLE_MS),
+        'timeout-ms': String(idleMs),
       }),
       '--from-beginning',
     ],

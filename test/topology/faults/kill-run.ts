@@ -64,8 +64,8 @@ export async function killRun(
   restored += workers.reduce((sum, worker) => sum + worker.restored, 0);
   assert.ok(restored > 0 || options.hasCopies === true, 'no state was restored');
   const [javaUsers, javaMinutes] = await Promise.all([
-    javaConsumer(run.brokers, run.topics.users.name),
-    javaConsumer(run.brokers, run.topics.minutes.name),
+    javaConsumer(run.brokers, run.topics.users.name, users.length),
+    javaConsumer(run.brokers, run.topics.minutes.name, minutes.length),
   ]);
   assert.deepEqual(
     javaUsers
