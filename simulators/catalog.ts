@@ -7,7 +7,7 @@ export const LAST_NAMES: Words = ["O'Neil", 'Müller', 'Nováková', 'Silva', 'G
 export const MAIL_HOSTS: Words = ['example.com', 'Example.org', 'mail.example.net', 'EXAMPLE.com'];
 export const COUNTRIES: OptionalWords = ['DE', 'de', ' DE', 'FR', 'fr ', 'US', 'Us', 'GB', 'ES', 'IT', 'jp', 'PL', 'NL', 'BR', 'Germany', '', null]; // prettier-ignore
 
-export const CATEGORIES: OptionalWords = ['Books', ' books ', 'TOYS', 'Toys', 'Garden Tools', 'garden tools', 'Kitchen', 'kitchen', 'Games', 'Music', null]; // prettier-ignore
+export const CATEGORIES: OptionalWords = ['Books', ' books ', 'TOYS', 'Toys', 'Garden Tools', 'garden tools', 'Kitchen', 'kitchen', 'Games', 'Music', 'Sports', 'Pet Supplies', 'Office', 'office ', 'Camping', 'Art & Craft', 'Baby', 'Lighting', null]; // prettier-ignore
 export const ADJECTIVES: Words = ['Small', 'Grand', 'Crème', 'Handmade', 'Blaue', 'Señor’s', '日本の', 'Vintage', 'Solar', 'Folding', 'Quiet', 'Ünique']; // prettier-ignore
 export const NOUNS: Words = ['Teapot', 'Atlas', 'Brûlée Set 🍮', 'Drachen', 'Piñata', 'Lamp', 'Kettle', '本', 'Rake', 'Puzzle', 'Ukulele', 'Chess Set ♟']; // prettier-ignore
 

@@ -45,14 +45,7 @@ export const VERIFIED_TABLES: readonly VerifiedTable[] = [
   table('gold.conversion_funnel', ['_key'], { rows: 'last', warehouse: true, fewest: 8, of: 'silver.sessions' }),
   table('gold.daily_product_performance', ['_key'], { rows: 'last', warehouse: true }),
   table('gold.top_converting_items', ['_key'], { warehouse: true, of: 'items viewed and sold', lessMs: 5 * 60_000 }),
-  // A row per category and day, and per category and week: a run of seconds may have two days of one week.
-  table('gold.order_trends', ['_key'], {
-    rows: 'last',
-    late: false,
-    warehouse: true,
-    fewest: 12,
-    of: 'silver.purchases_enriched',
-  }),
+  table('gold.order_trends', ['_key'], { rows: 'last', late: false, warehouse: true, of: 'silver.purchases_enriched' }),
   table('gold.customer_behaviour', ['_key'], { rows: 'last', late: false, warehouse: true, of: 'silver.sessions' }),
   table('gold.user_engagement_segments', ['_key'], { warehouse: true }),
   table('gold.segment_changes', ['_key', '_ts'], { late: false, of: 'gold.user_engagement_segments' }),
