@@ -200,7 +200,11 @@ class RecordReader {
     const otherwise = entry.kind === 'changelog' || entry.kind === 'repartition' ? 'never' : 'may';
     const key = viewer.show(cursor.keyBytes(), entry.avroKey ? 'must' : otherwise);
     if (wanted !== undefined && !isKey(key, wanted)) return undefined;
-    const value = viewer.show(cursor.valueBytes(), entry.avro ? 'must' : otherwise);
+    // Values that cross a repartition topic unchanged are as in the topic that they come from.
+    const value = viewer.show(
+      cursor.valueBytes(),
+      entry.avro ? 'must' : entry.kind === 'repartition' ? 'may' : otherwise,
+    );
     const headers = cursor
       .headers()
       .map(([name, bytes]): [string, Buffer | null] => [name, bytes && Buffer.from(bytes)]);

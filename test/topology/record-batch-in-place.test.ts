@@ -14,8 +14,8 @@ const greedy: Serde<Buffer> = {
   },
 };
 
-type Kind = 'none' | 'bytes' | 'text' | 'serde' | 'open';
-const KINDS: readonly Kind[] = ['none', 'bytes', 'text', 'serde', 'open'];
+type Kind = 'none' | 'bytes' | 'copied' | 'text' | 'serde' | 'open';
+const KINDS: readonly Kind[] = ['none', 'bytes', 'copied', 'text', 'serde', 'open'];
 /** Around every border: of one byte of length, of two, of the loops, of the batch's first size. */
 const SIZES = [0, 1, 20, 47, 48, 49, 62, 63, 64, 65, 300, 4_000, 8_190, 8_191, 8_192, 20_000];
 
@@ -42,6 +42,9 @@ function write(builder: BatchBuilder, kind: Kind): Buffer | null {
       return null;
     case 'bytes':
       builder.field(Buffer.concat([bytes, Buffer.from('more')]), bytes.length);
+      return bytes;
+    case 'copied':
+      builder.copiedField(Buffer.concat([Buffer.from('before'), bytes, Buffer.from('more')]), 6, bytes.length);
       return bytes;
     case 'text':
       builder.textField(bytes.toString());

@@ -9,6 +9,7 @@ import type { Stage } from './stage.ts';
 import { cutStage } from './sub-topologies.ts';
 import { noFunctionOfTheLog } from './log-function.ts';
 import { checkTopology } from './topology-checks.ts';
+import { valueOrigins } from './value-origins.ts';
 
 /** A topic that a sub-topology reads, and the nodes that take its records. */
 export interface SourceNode {
@@ -59,6 +60,8 @@ export interface Topology {
   readonly subTopologies: readonly SubTopology[];
   readonly globalTables: readonly GlobalTable[];
   readonly internalTopics: readonly InternalTopic[];
+  /** Per repartition topic the declared topics that its values come from: when it is but one, values that nobody changed cross it as their bytes. */
+  readonly valueOrigins: ReadonlyMap<string, readonly AnyTopic[]>;
   readonly changelogs: readonly Changelog[];
   /** Per derived topic the stages whose tasks write it. */
   readonly writers: ReadonlyMap<string, readonly { readonly stage: string; readonly partitions: number }[]>;
@@ -105,7 +108,11 @@ export function buildTopology(
     })),
   );
   const json = toJson({ app, time, globalTables }, subTopologies);
-  const epoch = createHash('sha256').update(JSON.stringify(json)).digest('hex').slice(0, 12);
+  const origins = valueOrigins(subTopologies);
+  // What lies in repartition topics is between members of one epoch: versions that wrote JSON only cannot read what these write.
+  const passing = [...origins].flatMap(([name, of]) => (of.length === 1 ? [`${name} as ${of[0]?.name}`] : []));
+  const whole = JSON.stringify(passing.length === 0 ? json : [json, passing]);
+  const epoch = createHash('sha256').update(whole).digest('hex').slice(0, 12);
   return {
     app,
     time,
@@ -113,6 +120,7 @@ export function buildTopology(
     subTopologies,
     globalTables,
     internalTopics,
+    valueOrigins: origins,
     changelogs,
     writers: writersOf(subTopologies),
     epoch,

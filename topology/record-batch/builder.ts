@@ -93,6 +93,14 @@ export class BatchBuilder {
     this.#at = at + length;
   }
 
+  /** A key or a value: bytes[from, from + length). */
+  copiedField(bytes: Buffer, from: number, length: number): void {
+    this.#atRoom(length + FIELDS_BYTES);
+    this.#atVarint(length * 2);
+    bytes.copy(this.#bytes, this.#at, from, from + length);
+    this.#at += length;
+  }
+
   /** No key, or a tombstone. */
   noField(): void {
     this.#atRoom(FIELDS_BYTES);

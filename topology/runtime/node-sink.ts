@@ -2,7 +2,7 @@
 import { RecordError } from '../errors.ts';
 import { murmur2 } from '../partitioner.ts';
 import type { AnyRecord } from '../record.ts';
-import type { BatchBuilder } from '../record-batch.ts';
+import type { BatchBuilder, RecordCursor } from '../record-batch.ts';
 import { keyKind, keyText } from '../state/key-codec.ts';
 import { valueToText } from '../state/value-codec.ts';
 import { TIME_HEADER_NAME, timeBytes, writeTime } from '../time/time-header.ts';
@@ -42,8 +42,8 @@ export class NodeSink {
     }
   }
 
-  /** Writes a record under its key's partition. RecordError for keys and values that cannot be written. */
-  send(record: AnyRecord, time: RecordTime): void {
+  /** Writes a record under its key's partition. `read`: where its value was read as it is, when it was. RecordError for keys and values that cannot be written. */
+  send(record: AnyRecord, time: RecordTime, read: RecordCursor | undefined): void {
     const { key } = record;
     if (key === null || key === undefined) {
       throw new RecordError('SLC_RECORD_KEY', `a record for ${this.#target.topic} has no key`, {
@@ -54,14 +54,22 @@ export class NodeSink {
     if (text.length * 3 > scratch.length) scratch = Buffer.allocUnsafe(text.length * 6);
     const length = writeUtf8(text, scratch, 0);
     const partition = (murmur2(scratch, length) & 0x7fff_ffff) % this.#target.partitions;
-    this.#write(partition, length, record, time);
+    this.#write(partition, length, record, time, read);
   }
 
-  #write(partition: number, keyLength: number, record: AnyRecord, time: RecordTime): void {
+  #write(
+    partition: number,
+    keyLength: number,
+    record: AnyRecord,
+    time: RecordTime,
+    read: RecordCursor | undefined,
+  ): void {
     const pending = this.#pending[partition] as PendingPartition;
     const batch = this.#collector.begin(pending, record.timestamp);
     batch.field(scratch, keyLength);
-    this.#writeValue(batch, record.value);
+    if (read !== undefined && this.#target.passed?.mayPass(record.value, read) === true) {
+      batch.copiedField(read.buffer, read.valueAt, read.valueLength);
+    } else this.#writeValue(batch, record.value);
     const kind = this.#target.valueSerde === undefined ? keyKind(record.key) : undefined;
     batch.headerCount(kind === undefined ? 1 : 2);
     const raised = this.#floor > time.originWatermark ? this.#raised(time) : time;

@@ -10,6 +10,7 @@ import { keyBytes, keyText } from '../state/key-codec.ts';
 import { encodeValue } from '../state/value-codec.ts';
 import type { RecordTime } from '../time/record-time.ts';
 import { NodeSink } from './node-sink.ts';
+import type { PassedValues } from './passed-value.ts';
 import { MAX_RECORD_BYTES, type RecordCollector, sizeOf } from './record-collector.ts';
 
 /** A topic that a node writes. `valueSerde` undefined: a repartition topic, values in the engine's own codec. */
@@ -17,6 +18,8 @@ export interface SinkTarget {
   readonly topic: string;
   readonly partitions: number;
   readonly valueSerde: Serde<unknown> | undefined;
+  /** A repartition topic whose values come from one topic: those that nobody changed are written as the bytes in which they were read. */
+  readonly passed?: PassedValues | undefined;
 }
 
 /** Names and numbers that the tasks of an application share. */

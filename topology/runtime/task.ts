@@ -73,6 +73,8 @@ export class Task {
   readonly #clocks = new Map<string, StreamClock>();
   #time: RecordTime | undefined;
   #cursor: RecordCursor | undefined;
+  /** As read under the cursor. */
+  #value: unknown;
   #sourceTopic = '';
 
   constructor(sub: SubTopology, partition: number, output: TaskOutput, options: TaskOptions) {
@@ -119,6 +121,7 @@ export class Task {
     this.counts.records++;
     this.#time = time;
     this.#cursor = cursor;
+    this.#value = record.value;
     this.#sourceTopic = topic;
     for (const source of this.#sources.get(topic) ?? []) {
       if (!this.#isByWatermark) source.clock.observe(record.timestamp);
@@ -243,7 +246,10 @@ export class Task {
   }
 
   #send(sink: NodeSink, record: AnyRecord): void {
-    sink.send(record, this.#now());
+    const { value } = record;
+    // The same object: nobody made another one of it.
+    const isAsRead = value === this.#value && typeof value === 'object';
+    sink.send(record, this.#now(), isAsRead ? this.#cursor : undefined);
     this.counts.written++;
   }
 

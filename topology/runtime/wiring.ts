@@ -1,27 +1,20 @@
 /** What all slots of an application share: serdes, names and numbers, made once from the topology. */
-import type { AnyTopic, GraphNode, InternalTopic } from '../dsl/graph.ts';
+import type { AnyTopic, GraphNode } from '../dsl/graph.ts';
 import type { Topology } from '../dsl/topology.ts';
 import { InvariantError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
 import { type Serde, type SerdeFactory, textSerde } from '../serde.ts';
 import { makeStore } from '../state/make-store.ts';
 import type { StateStore, StoreSpec } from '../state/store.ts';
-import { asBuffer, decodeValue, decodeValueAt, encodeValue } from '../state/value-codec.ts';
 import type { Floors } from './floors.ts';
 import { RecordCollector } from './record-collector.ts';
 import { GlobalTableCopy } from './global-table-copy.ts';
+import { PassedValues, repartitionSerde } from './passed-value.ts';
 import { type SourceTopic, SlotInput, type TopicReader } from './slot-input.ts';
 import type { SlotState } from './slot-state.ts';
 import type { StandbyCopy } from './standby-copy.ts';
 import { Task, type TaskOptions } from './task.ts';
 import { type OutputNames, type SinkTarget, TaskOutput } from './task-output.ts';
-
-/** Values of repartition topics. */
-export const engineSerde: Serde<unknown> = {
-  serialize: encodeValue,
-  deserialize: (bytes) => decodeValue(asBuffer(bytes)),
-  deserializeAt: decodeValueAt,
-};
 
 /** Serdes, names and numbers of an application. */
 export interface Wiring {
@@ -42,25 +35,44 @@ export function numberedNames(topology: Topology): string[] {
   return [...new Set([...origins, ...topology.changelogs.map((changelog) => changelog.topic)])];
 }
 
+/** Names, in the order of their numbers, and floors; `checksAll`: whether each value that passes is held against its bytes, for tests. */
+export interface WireOptions {
+  readonly names: readonly string[];
+  readonly floors: Floors;
+  readonly checksAll?: boolean;
+}
+
 /** Opens the serdes (registering schemas of the topics that the stages write) and lays out who reads and writes what. */
 export async function wire(
   topology: Topology,
   serdes: SerdeFactory,
-  { names: roster, floors }: { readonly names: readonly string[]; readonly floors: Floors },
+  { names: roster, floors, checksAll = false }: WireOptions,
 ): Promise<Wiring> {
   const open = (topic: AnyTopic, write: boolean): Promise<Serde<unknown>> =>
     serdes.open(`${topic.name}-value`, topic.value, { write });
   const sources = new Map<string, SourceTopic>();
   const targets = new Map<GraphNode, SinkTarget>();
-  for (const sub of topology.subTopologies) {
-    for (const { topic } of sub.sources) {
-      if (sources.has(topic.name)) continue;
-      sources.set(topic.name, await sourceOf(topology, topic, serdes, roster));
-    }
-    for (const { node, topic } of sub.sinks) {
-      const valueSerde = 'value' in topic ? await open(topic, true) : undefined;
-      targets.set(node, { topic: topic.name, partitions: topic.partitions, valueSerde });
-    }
+  const baseOf = (name: string): { name: string; number: number; writers: readonly string[] } => {
+    const writers = (topology.writers.get(name) ?? []).flatMap(({ stage, partitions }) =>
+      Array.from({ length: partitions }, (_, p) => `${stage}/${p}`),
+    );
+    return { name, number: roster.indexOf(name), writers };
+  };
+  for (const { topic } of topology.subTopologies.flatMap((sub) => sub.sources)) {
+    if (sources.has(topic.name) || !('value' in topic)) continue;
+    sources.set(topic.name, { ...baseOf(topic.name), ...(await readerOf(topic, serdes)) });
+  }
+  const originsOf = (name: string): Serde<unknown>[] =>
+    (topology.valueOrigins.get(name) ?? []).flatMap((origin) => sources.get(origin.name)?.valueSerde ?? []);
+  for (const { name } of topology.internalTopics) {
+    const valueSerde = repartitionSerde(originsOf(name));
+    sources.set(name, { ...baseOf(name), keySerde: textSerde, valueSerde, origin: undefined });
+  }
+  for (const { node, topic } of topology.subTopologies.flatMap((sub) => sub.sinks)) {
+    const valueSerde = 'value' in topic ? await open(topic, true) : undefined;
+    const [origin, ...others] = valueSerde === undefined ? originsOf(topic.name) : [];
+    const passed = origin === undefined || others.length > 0 ? undefined : new PassedValues(origin, checksAll);
+    targets.set(node, { topic: topic.name, partitions: topic.partitions, valueSerde, passed });
   }
   const changelogs = new Map(topology.changelogs.map((changelog) => [changelog.store, changelog.topic]));
   const storeNumbers = new Map(topology.changelogs.map(({ store, topic }) => [store, roster.indexOf(topic)]));
@@ -85,20 +97,6 @@ async function readerOf(topic: AnyTopic, serdes: SerdeFactory): Promise<TopicRea
   const keySerde: Serde<unknown> =
     topic.key === 'text' ? textSerde : await serdes.open(`${topic.name}-key`, topic.key, { write: false });
   return { name: topic.name, keySerde, valueSerde, origin: topic.origin as SourceTopic['origin'] };
-}
-
-async function sourceOf(
-  topology: Topology,
-  topic: AnyTopic | InternalTopic,
-  serdes: SerdeFactory,
-  roster: readonly string[],
-): Promise<SourceTopic> {
-  const writers = (topology.writers.get(topic.name) ?? []).flatMap(({ stage, partitions }) =>
-    Array.from({ length: partitions }, (_, p) => `${stage}/${p}`),
-  );
-  const base = { name: topic.name, number: roster.indexOf(topic.name), writers };
-  if (!('value' in topic)) return { ...base, keySerde: textSerde, valueSerde: engineSerde, origin: undefined };
-  return { ...base, ...(await readerOf(topic, serdes)) };
 }
 
 /** Where an input starts, its clock there (ms), and in a replay the offset before which it ends. */

@@ -96,7 +96,8 @@ export class TopologyTestDriver {
   /** Builds the topology; rejects with TopologyError as `buildTopology` does. */
   static async create(options: TestDriverOptions): Promise<TopologyTestDriver> {
     const topology = buildTopology(options.stages, { app: options.app ?? 'test', time: options.time ?? 'watermark' });
-    const wiring = await wire(topology, options.serdes, { names: numberedNames(topology), floors: {} });
+    const roster = { names: numberedNames(topology), floors: {}, checksAll: true };
+    const wiring = await wire(topology, options.serdes, roster);
     return new TopologyTestDriver(topology, wiring, options);
   }
 

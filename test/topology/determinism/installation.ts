@@ -24,7 +24,7 @@ import {
   type Topology,
 } from '#topology';
 import { ChaosClient, type Random } from '#topology/testing';
-import { jsonSerdes } from '../dsl/support.ts';
+import { FRAME, framedSerdes } from '../dsl/support.ts';
 import { type Event, events, type Fed, OUT_OF_ORDERNESS, PARTITIONS, rates } from '../runtime/random-topology.ts';
 import type { Scenario, Written } from './scenario.ts';
 import { hintsOf, type Planned } from './workload.ts';
@@ -168,7 +168,7 @@ export class Installation {
         client: this.#client,
         live: this.#topology,
         request: { id, stages: 'all', from: 'earliest', to: 'now' },
-        serdes: jsonSerdes,
+        serdes: framedSerdes,
         logger,
         clock: this.#world.clock,
         options: { tickMs: 1 },
@@ -187,7 +187,7 @@ export class Installation {
       const value = cursor.valueBytes();
       found.push({
         key: String(cursor.keyBytes()),
-        value: value === null ? null : JSON.parse(value.toString('utf8')),
+        value: value === null ? null : JSON.parse(value.toString('utf8', value[0] === 0 ? FRAME.length : 0)),
         timestamp: cursor.timestamp,
         time: cursor.header(TIME_HEADER)?.toString('hex') ?? '',
       });
@@ -237,7 +237,11 @@ export class Installation {
 
   async #write({ topic, key, value, timestamp, partition }: Planned): Promise<void> {
     const batch = new BatchBuilder();
-    batch.append(Buffer.from(key), value === null ? null : Buffer.from(JSON.stringify(value)), timestamp);
+    batch.append(
+      Buffer.from(key),
+      value === null ? null : Buffer.concat([FRAME, Buffer.from(JSON.stringify(value))]),
+      timestamp,
+    );
     const [sent] = (await this.#producer?.send([{ topic, partition, batch }])) ?? [];
     const offset = sent?.baseOffset ?? -1n;
     const ends = this.#ends.get(topic) ?? Array.from({ length: PARTITIONS }, () => 0n);
@@ -267,7 +271,7 @@ export class Installation {
       startStreamApp({
         client: chaos,
         topology: this.#topology,
-        serdes: jsonSerdes,
+        serdes: framedSerdes,
         logger: this.#listener(),
         standby: STANDBY,
         ...(directory !== undefined && {

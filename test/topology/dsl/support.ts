@@ -38,6 +38,20 @@ export const jsonSerdes: SerdeFactory = {
     }),
 };
 
+/** Confluent's framing, with some id. */
+export const FRAME: Buffer = Buffer.from([0, 0, 0, 0, 1]);
+
+/** `jsonSerdes` behind Confluent's framing: values cross repartition topics as their bytes. What has no frame is read, too. */
+export const framedSerdes: SerdeFactory = {
+  open: async (subject, schema_, use) => {
+    const json = await jsonSerdes.open(subject, schema_, use);
+    return {
+      serialize: (value) => Buffer.concat([FRAME, json.serialize(value)]),
+      deserialize: (bytes) => json.deserialize(bytes[0] === 0 ? bytes.subarray(FRAME.length) : bytes),
+    };
+  },
+};
+
 const schema = <T>(name: string): Schema<T> => ({ name, definition: {} });
 
 /** An origin topic of values V, by default 10 s of outOfOrderness. */
@@ -74,7 +88,7 @@ export const sales = origin<Sale>('sales', 2);
 export const out = derived<unknown>('out', 2);
 
 export const driverOf = (...stages: Stage[]): Promise<TopologyTestDriver> =>
-  TopologyTestDriver.create({ stages, serdes: jsonSerdes });
+  TopologyTestDriver.create({ stages, serdes: framedSerdes });
 
 /** A window as text: key@start, in seconds. */
 export const text = (start: number, key: string): string => `${key}@${start / SECOND}`;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Random, type TestDriverOptions, TopologyTestDriver } from '#topology/testing';
-import { jsonSerdes } from '../dsl/support.ts';
+import { framedSerdes } from '../dsl/support.ts';
 import { feed, outputs, PARTITIONS, refill, stages } from './random-topology.ts';
 import { lateOf, rowsOf } from './results.ts';
 
@@ -10,7 +10,7 @@ const SEEDS = 25;
 const FIRST = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 1e9));
 
 const create = (options: Partial<TestDriverOptions>): Promise<TopologyTestDriver> =>
-  TopologyTestDriver.create({ stages, serdes: jsonSerdes, ...options });
+  TopologyTestDriver.create({ stages, serdes: framedSerdes, ...options });
 /** Promises and hints in steps: the same for all runs over one log. */
 const tickOf = (seed: number): number => (seed % 3 === 0 ? 7 : 1);
 

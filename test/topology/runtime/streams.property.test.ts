@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Random, type TestDriverOptions, TopologyTestDriver } from '#topology/testing';
-import { jsonSerdes } from '../dsl/support.ts';
+import { framedSerdes } from '../dsl/support.ts';
 import { feed, PARTITIONS, refill } from './random-topology.ts';
 import { lateOf } from './results.ts';
 import { expectStreams, type StreamExpectation } from './stream-oracle.ts';
@@ -15,7 +15,7 @@ const SEEDS = 60;
 const FIRST = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 1e9));
 
 const create = (options: Partial<TestDriverOptions>): Promise<TopologyTestDriver> =>
-  TopologyTestDriver.create({ stages: streamStages, serdes: jsonSerdes, ...options });
+  TopologyTestDriver.create({ stages: streamStages, serdes: framedSerdes, ...options });
 
 /** Runs a little, and loses a slot now and then. */
 async function stormy(driver: TopologyTestDriver, g: Random): Promise<void> {

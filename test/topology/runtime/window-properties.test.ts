@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { TopologyTestDriver } from '#topology/testing';
-import { jsonSerdes } from '../dsl/support.ts';
+import { framedSerdes } from '../dsl/support.ts';
 import { expect } from './brute-force.ts';
 import { feed, outputs, stages } from './random-topology.ts';
 import { lateOf, rowsOf } from './results.ts';
@@ -15,7 +15,7 @@ describe('random records, out of order, late, on several partitions', () => {
     t.diagnostic(`SLUICE_SEED=${FIRST}, ${SEEDS} seeds`);
     const counts: Record<string, number> = {};
     for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
-      const driver = await TopologyTestDriver.create({ stages, serdes: jsonSerdes, seed });
+      const driver = await TopologyTestDriver.create({ stages, serdes: framedSerdes, seed });
       const between = async (
         running: TopologyTestDriver,
         g: { chance(p: number): boolean; int(a: number, b: number): number },
