@@ -1,10 +1,11 @@
 /** Files by hyparquet-writer, compressed with zstd, and read back without loss to be merged. */
 import { open } from 'node:fs/promises';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdDecompressSync } from 'node:zlib';
 import { parquetMetadataAsync, parquetRead, type SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { Column, ColumnType, DecimalType } from './columns.ts';
 import type { ParquetFormat, RowGroup } from './format.ts';
+import { zstdPage } from './zstd-page.ts';
 
 /** Decimals of up to 9 digits in 4 bytes, 18 in 8, then as many as they need: what Iceberg asks for. */
 function decimalElement({ precision, scale }: DecimalType): Omit<SchemaElement, 'name'> {
@@ -77,7 +78,7 @@ export const hyparquetFormat: ParquetFormat = {
       writer: bytes,
       schema: [{ name: 'root', num_children: columns.length }, ...columns.flatMap(elementsOf)],
       codec: 'ZSTD',
-      compressors: { ZSTD: (input) => zstdCompressSync(input) },
+      compressors: { ZSTD: zstdPage },
       kvMetadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
       createdBy: 'sluice',
     });
