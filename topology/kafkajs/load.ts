@@ -4,18 +4,10 @@ import { InvariantError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { rememberCoordinators } from './patches/coordinators.ts';
 import { mendProduce } from './patches/produce.ts';
-import { mendFetch, type RawMessages } from './patches/raw-fetch.ts';
+import type { FetchedPartition } from './patches/fetch-v11.ts';
+import { mendFetch } from './patches/raw-fetch.ts';
 import { checkVersion, requireKafkajs } from './patches/replace-module.ts';
 import { mendTimerLoop } from './patches/timer-loop.ts';
-
-/** One partition of a fetch response (kafkajs/src/protocol/requests/fetch/v11/response.js). */
-export interface FetchedPartition {
-  readonly partition: number;
-  readonly highWatermark: string;
-  readonly lastStableOffset: string;
-  readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
-  readonly messages: RawMessages;
-}
 
 /** kafkajs/src/broker. */
 export interface Broker {

@@ -7,7 +7,8 @@ import { listOffsets } from './admin.ts';
 import { again, ClusterConnection } from './connection.ts';
 import { rootOf } from './errors.ts';
 import { type FetchPosition, FetchPositions } from './fetch-position.ts';
-import type { Cluster, FetchedPartition } from './load.ts';
+import type { Cluster } from './load.ts';
+import type { FetchedPartition } from './patches/fetch-v11.ts';
 
 const EARLIEST = -2;
 const MAX_BYTES = 16 * 2 ** 20;
@@ -169,7 +170,7 @@ export class KafkajsReader implements KafkaReader {
         topic,
         partitions: of.map(({ tp, offset }) => ({
           partition: tp.partition,
-          fetchOffset: String(offset),
+          fetchOffset: offset,
           maxBytes: this.#options.maxBytesPerPartition ?? MAX_BYTES_PER_PARTITION,
         })),
       })),

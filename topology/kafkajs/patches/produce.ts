@@ -1,5 +1,6 @@
 import type { BatchBuilder } from '../../record-batch.ts';
-import { replaceModule, requireKafkajs } from './replace-module.ts';
+import { type Encoder, encoderOf, writeString } from './encoder.ts';
+import { replaceModule } from './replace-module.ts';
 
 /** Ready batches of one topic by partition, in the place of kafkajs's array of messages. */
 export interface ReadyMessages {
@@ -12,11 +13,6 @@ export interface ReadyMessages {
 export interface ReadyPartition {
   readonly batch: BatchBuilder;
   readonly length: number;
-}
-
-interface Encoder {
-  buf: Buffer;
-  offset: number;
 }
 
 interface ProduceRequest {
@@ -61,14 +57,6 @@ export function mendProduce(): void {
   replaceModule('protocol/request.js', '2270900ca647', () => frame);
 }
 
-function newEncoder(buf: Buffer): Encoder {
-  const Encoder = requireKafkajs('kafkajs/src/protocol/encoder') as new (size: number) => Encoder;
-  const encoder = new Encoder(1);
-  encoder.buf = buf;
-  encoder.offset = buf.length;
-  return encoder;
-}
-
 function encodeProduce(request: ProduceRequest): Encoder {
   const { acks, timeout, topicData } = request;
   const transactionalId = request.transactionalId ?? null;
@@ -94,13 +82,7 @@ function encodeProduce(request: ProduceRequest): Encoder {
       at += batch.copy(bytes, at);
     }
   }
-  return newEncoder(bytes);
-}
-
-function writeString(bytes: Buffer, at: number, text: string | null): number {
-  if (text === null) return bytes.writeInt16BE(-1, at);
-  const next = bytes.writeInt16BE(Buffer.byteLength(text), at);
-  return next + bytes.write(text, next);
+  return encoderOf(bytes);
 }
 
 /** The whole frame at once: size, api key, version, correlation id, client id, payload. */
@@ -119,5 +101,5 @@ async function frame(options: {
   bytes.writeInt32BE(correlationId, 8);
   const at = writeString(bytes, 12, clientId);
   payload.buf.copy(bytes, at, 0, payload.offset);
-  return newEncoder(bytes);
+  return encoderOf(bytes);
 }

@@ -1,3 +1,4 @@
+import { decodeFetch, encodeFetch, type FetchRequest } from './fetch-v11.ts';
 import { replaceModule } from './replace-module.ts';
 
 interface Decoder {
@@ -27,4 +28,13 @@ export function mendFetch(): void {
         return Promise.resolve(Object.assign([], { raw: decoder.readBytes(size) }));
       },
   );
+  replaceModule<(request: FetchRequest) => object>(
+    'protocol/requests/fetch/v11/request.js',
+    'e652bb05ffab',
+    (original) => (request) => ({ ...original(request), encode: () => Promise.resolve(encodeFetch(request)) }),
+  );
+  replaceModule<object>('protocol/requests/fetch/v11/response.js', '9cb972647500', (original) => ({
+    ...original,
+    decode: (bytes: Buffer) => Promise.resolve(decodeFetch(bytes)),
+  }));
 }
