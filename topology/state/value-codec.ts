@@ -5,6 +5,7 @@
  */
 import { RecordError } from '../errors.ts';
 import { utf8 } from '../utf8.ts';
+import { BY_MEMBER, withAdditions, withoutAdditions } from './json-additions.ts';
 
 /** An object of the codec's own. */
 class Addition {
@@ -40,19 +41,13 @@ function replace(this: unknown, key: string, value: unknown): unknown {
   return value;
 }
 
-function revive(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if ('$bigint' in value) return BigInt(value.$bigint as string);
-  if ('$number' in value) return Number(value.$number);
-  return value;
-}
-
 /** A value as JSON text. Throws RecordError SLC_RECORD_ENCODE for what cannot be written (functions, cycles). */
 export function valueToText(value: unknown): string {
   // Counts and sums: without a call into JSON.
   if (typeof value === 'number' && Number.isFinite(value)) return numberText(value);
   if (typeof value === 'string') return JSON.stringify(value);
-  const text = JSON.stringify(value, replace) as string | undefined;
+  const plain = withAdditions(value);
+  const text = (plain === BY_MEMBER ? JSON.stringify(value, replace) : JSON.stringify(plain)) as string | undefined;
   if (text === undefined)
     throw new RecordError('SLC_RECORD_ENCODE', `a value of type ${typeof value} cannot be stored`);
   return text;
@@ -82,8 +77,8 @@ export function decodeValueAt(buffer: Buffer, from: number, to: number): unknown
   const byte = buffer[from] as number;
   if (to - from === 1 && byte >= ZERO && byte <= NINE) return byte - ZERO;
   const text = buffer.toString('utf8', from, to);
-  // A reviver makes parsing several times dearer, and most values need none.
-  return text.includes('"$') ? (JSON.parse(text, revive) as unknown) : (JSON.parse(text) as unknown);
+  const value: unknown = JSON.parse(text);
+  return text.includes('"$') ? withoutAdditions(value) : value;
 }
 
 /** A buffer over the same memory: no copy. */
