@@ -28,10 +28,11 @@ import { historyMs } from '../history-option.ts';
 import { GARBAGE_OPTIONS } from '../garbage.ts';
 import { workerCount } from '../workers/worker-count.ts';
 
-export const help = `sluice start [--seconds N [--flash-sale S]] [--rate X] [--logins X] [--history D] [--seed N] [--workers N] [--no-simulator] [--docker]
+export const help = `sluice start [--seconds N [--flash-sale S] [--flink]] [--rate X] [--logins X] [--history D] [--seed N] [--workers N] [--no-simulator] [--docker]
   Starts the local parts that have no address in the environment or .env, then sources, stages, sinks, the simulator and the dashboard. Ctrl-C ends all.
   --seconds N: on data of its own, N seconds of dense traffic; then verifies every table; exit code 0 only if all is right.
   --flash-sale S: S seconds in its middle with 50 times the live traffic.
+  --flink: verifies with Flink too (sluice verify --help).
   --history D: before live traffic, back-dated traffic of so long, on fresh data: 30d are 300,000 events and 30,000 changes.
   --rate X: X times the traffic. --logins X: X times the usual share of logins, attacks among them. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.
   --workers N: the stages in N processes.`;
@@ -46,6 +47,7 @@ const OPTIONS = {
   workers: { type: 'string' },
   'no-simulator': { type: 'boolean', default: false },
   docker: { type: 'boolean', default: false },
+  flink: { type: 'boolean', default: false },
 } as const;
 const VERIFY_END_MS = 2_000;
 const DASHBOARD_PORT = 9080;
@@ -64,6 +66,8 @@ export async function run(args: string[]): Promise<number> {
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds is a run of the simulator: not with --no-simulator');
   if (!bounded && values['flash-sale'] !== undefined)
     throw new ConfigError('SLC_CONFIG_OPTION', '--flash-sale is the middle of a bounded run: only with --seconds');
+  if (!bounded && values.flink)
+    throw new ConfigError('SLC_CONFIG_OPTION', '--flink verifies the end of a bounded run: only with --seconds');
   if (bounded && values.rate !== undefined)
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds has a rate of its own: not with --rate');
   const runArgs = values.workers === undefined ? [] : ['--workers', String(workerCount(values.workers))];
@@ -100,7 +104,7 @@ export async function run(args: string[]): Promise<number> {
     },
     roles: (env) => roles(dir, { ...inherited(), ...env }, runArgs, values['no-simulator'] ? undefined : simulatorArgs),
     beside: tellFirstRow,
-    work: bounded ? boundedWork : undefined,
+    work: bounded ? (work) => boundedWork(work, values.flink) : undefined,
   });
 }
 
@@ -272,20 +276,21 @@ async function tellFirstRow({ addresses, signal, print }: Work): Promise<void> {
 }
 
 /** The simulator sends all and ends; then the rows are verified, while sources, stages and sinks still run. */
-async function boundedWork(work: Work): Promise<number> {
+async function boundedWork(work: Work, flink: boolean): Promise<number> {
   const { events, changes, manifest } = await work.role('simulate').done;
   work.quiet();
   work.print(
     `simulated ${events} events and ${changes} changes${manifest === undefined ? '' : `, manifest: ${manifest}`}`,
   );
   if (work.signal.aborted) return 1;
-  return await verify(work, manifest);
+  return await verify(work, manifest, flink);
 }
 
-function verify({ env, signal, started }: Work, manifest: string | undefined): Promise<number> {
+function verify({ env, signal, started }: Work, manifest: string | undefined, flink: boolean): Promise<number> {
   const [program, ...args] = roleCommand('verify', [
     ...(env['SLUICE_CAPTURE_PORT'] === undefined ? [] : ['--posthog', env['SLUICE_POSTHOG_HOST'] ?? '']),
     ...(manifest === undefined ? [] : ['--manifest', manifest]),
+    ...(flink ? ['--flink'] : []),
   ]);
   const child = spawn(program, args, { stdio: 'inherit', detached: true, env: { ...process.env, ...env } });
   const id = identityOf(child.pid ?? 0);

@@ -8,8 +8,10 @@ import { readLake } from '../../connectors/parquet/index.ts';
 import { ByteViewer } from '../../dev/inspect/show-bytes.ts';
 import { isRightLetters, reportLetters, verifyDeadLetters } from '../../dev/verify/dead-letters.ts';
 import type { PersonalTables } from '../../dev/verify/erased-rows.ts';
+import { openFlink } from '../../dev/verify/flink/flink.ts';
 import type { LakeView } from '../../dev/verify/lake.ts';
 import { isRightPostHog, reportPostHog, verifyPostHog } from '../../dev/verify/posthog.ts';
+import { CACHE_DIR } from '../../dev/supervisor/local-run.ts';
 import { findInstallation } from '../../dev/inspect/installation.ts';
 import { certificateOf, codeVersion, writeCertificate } from '../../dev/verify/replay/certificate.ts';
 import { reportReplay } from '../../dev/verify/replay/report-replay.ts';
@@ -23,11 +25,13 @@ import { required } from '../environment.ts';
 import { openAdmin } from '../reachable.ts';
 import { roleLogger } from '../role-logger.ts';
 
-export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--lake FOLDER] [--manifest FILE] [--posthog URL]
+export const help = `sluice verify [--app NAME] [--min-rows N] [--timeout S] [--lake FOLDER] [--manifest FILE] [--posthog URL] [--flink]
   Waits until stages and sinks have caught up, then compares every row of silver and gold in Kafka (SLUICE_KAFKA, SLUICE_REGISTRY) and
   PostgreSQL (SLUICE_POSTGRES) with what SQL over bronze says. Stop the producers before; the stages and sinks must run.
   --lake FOLDER (SLUICE_LAKE): bronze is read from the Parquet files there, and every row of every topic of the lake is compared with the topic.
   --manifest: the simulator's; then the dead letters of app events must be exactly the events that it spoiled, each with its reason.
+  --flink: gold.registrations_hourly, gold.sales_perf_24h and silver.sessions are compared with what Flink's windows make of bronze and silver, too
+  (pip installs PyFlink, 330 MB, into ~/.cache/sluice the first time; Java 17, python3 3.9 to 3.12).
   --posthog: a capture server's (sluice capture); then it must have exactly the events that bronze and gold demand.
   Rows of users who were erased (sluice erase) are left out and counted; SLUICE_ERASURE_KEY as there.
   Exit code 0 only if all rows are right and each table has at least N (20). S (120) seconds for all of it.
@@ -50,6 +54,7 @@ export async function run(args: string[]): Promise<number> {
       lake: { type: 'string', default: process.env['SLUICE_LAKE'] ?? '' },
       manifest: { type: 'string' },
       posthog: { type: 'string' },
+      flink: { type: 'boolean', default: false },
       replay: { type: 'string' },
       dir: { type: 'string', default: join(ROOT, '.sluice', 'replays') },
     },
@@ -64,8 +69,9 @@ export async function run(args: string[]): Promise<number> {
   const postgres = required('SLUICE_POSTGRES');
   const logger = roleLogger('verify', { level: 'warn', output: 2 });
   const client = createKafkaClient({ brokers, clientId: `${values.app}-verify`, logger });
-  const deadline = Date.now() + timeoutMs;
   try {
+    const flink = values.flink ? await openFlink(sayer(), CACHE_DIR) : undefined;
+    const deadline = Date.now() + timeoutMs;
     const results = await verifyTables({
       client,
       serdes,
@@ -74,6 +80,7 @@ export async function run(args: string[]): Promise<number> {
       postgres,
       lake: lakeOf(values.lake),
       personal: personalTables(),
+      flink,
       timeoutMs,
       progress: sayer(),
     });

@@ -19,6 +19,8 @@ function enough({ table }: TableResult, minRows: number | undefined): number {
   return minRows ?? VERIFIED_TABLES.find(({ name }) => name === table)?.fewest ?? 1;
 }
 
+const placeOf = ({ place, by }: TableResult): string => (by === undefined ? place : `${place}, by ${by}`);
+
 const rowsShown = ({ rows, erased = 0 }: TableResult): number => rows.rows + erased;
 
 /** One line per table and place, then up to five rows of each that is wrong. */
@@ -30,7 +32,7 @@ export function report(results: readonly TableResult[], minRows: number | undefi
     const verdict = isRight(result, minRows) ? 'ok' : 'WRONG';
     const dead = (result.dead ?? 0) > 0 ? `, ${result.dead} in its dead letters` : '';
     const erased = (result.erased ?? 0) > 0 ? `, ${result.erased} of erased users left out` : '';
-    return [result.table, result.place, ...counts, lateText(late), `${verdict}${dead}${erased}`];
+    return [result.table, placeOf(result), ...counts, lateText(late), `${verdict}${dead}${erased}`];
   });
   const widths = HEAD.map((head, i) => Math.max(head.length, ...lines.map((line) => line[i]?.length ?? 0)));
   const table = [HEAD, ...lines].map((line) =>
@@ -58,7 +60,7 @@ function reasons(result: TableResult, minRows: number | undefined): string[] {
   const lateWrong = late === undefined || late.ok ? [] : late.examples.map((text) => `${late.name}: ${text}`);
   return [
     '',
-    `${result.table} in ${result.place}:`,
+    `${result.table} in ${placeOf(result)}:`,
     ...[...few, ...rows.examples, ...lateWrong].map((line) => `  ${line}`),
   ];
 }

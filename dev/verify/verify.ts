@@ -2,6 +2,7 @@
 import {
   type KafkaAdmin,
   type KafkaClient,
+  lateTopicOf,
   RetriableError,
   type Schema,
   type SerdeFactory,
@@ -11,6 +12,8 @@ import {
 import { type Comparison, compareCount, compareRows } from './compare.ts';
 import { dumpBronze, dumpClocks, type DumpOptions, dumpOutputs, type Frozen, freeze, type Outputs } from './dump.ts';
 import { ErasedUsers, type PersonalTables } from './erased-rows.ts';
+import { FLINK_TABLES, type SecondEngine } from './flink/flink.ts';
+import { readLateEntries } from './flink/late-records.ts';
 import { Lake, type LakeView } from './lake.ts';
 import { OracleDatabase } from './oracle-database.ts';
 import { AppProgress } from './progress.ts';
@@ -38,7 +41,9 @@ export interface VerifyOptions {
   readonly lake?: LakeView | undefined;
   /** With it rows of users who were erased are left out. */
   readonly personal?: PersonalTables | undefined;
-  /** For all of it, ms. */
+  /** With it FLINK_TABLES in Kafka are compared with what it makes of bronze and silver, too. */
+  readonly flink?: SecondEngine | undefined;
+  /** For all of it but Flink's work, ms. */
   readonly timeoutMs: number;
   /** What it does or waits for, for people; called when that changes. */
   progress(text: string): void;
@@ -48,6 +53,8 @@ export interface VerifyOptions {
 export interface TableResult {
   readonly table: string;
   readonly place: 'Kafka' | 'PostgreSQL' | 'lake';
+  /** Who said what it must have; absent: the SQL oracles, for the lake the topic. */
+  readonly by?: 'Flink';
   readonly rows: Comparison;
   /** Records in `<table>.late`; absent where there is no such topic, or for the warehouse. */
   readonly late: Comparison | undefined;
@@ -134,7 +141,8 @@ class Verification {
       const who = { app: topology.app, personal, deadline: this.#deadline };
       const erased = await ErasedUsers.read(client, this.#admin, who);
       const results = await this.#results(database, outputs, erased);
-      return [...results, ...bronze, ...(await this.#lakeResults(this.#otherTopics()))];
+      const second = await this.#flinkResults(database, settled, outputs, erased);
+      return [...results, ...second, ...bronze, ...(await this.#lakeResults(this.#otherTopics()))];
     } finally {
       database.close();
     }
@@ -194,6 +202,36 @@ class Verification {
       if (table.warehouse) results.push(await this.#warehouseResult(table, columns, expected, last, erased));
     }
     return results;
+  }
+
+  /** What a second engine makes of the same records, against the topics. */
+  async #flinkResults(
+    database: OracleDatabase,
+    settled: Frozen,
+    outputs: Outputs,
+    erased: ErasedUsers,
+  ): Promise<TableResult[]> {
+    const { flink } = this.#options;
+    if (flink === undefined) return [];
+    this.#say('Flink computes windows and sessions of its own');
+    const tables = VERIFIED_TABLES.filter(({ name }) => FLINK_TABLES.some((each) => each === name));
+    const lateTopics = new Set(tables.map(({ name }) => lateTopicOf(name)));
+    const late = await readLateEntries(
+      this.#dump,
+      settled.outputs.filter(({ topic }) => lateTopics.has(topic)),
+    );
+    const columns = new Map(VERIFIED_TABLES.map((table) => [table.name, columnsOf(table, this.#definitions)] as const));
+    const rowsOf = (name: string): Row[] => (outputs.rows.get(name) ?? []).map(({ row }) => row);
+    const silver = 'silver.purchases_enriched';
+    const dump = { late, purchases: rowsOf(silver), columns: columns.get(silver) ?? [] };
+    const wanted = await flink.rows(database, dump, columns);
+    return tables.map(({ name, rows, identity }): TableResult => {
+      const names = columns.get(name) ?? [];
+      const left = erased.without(name, 'Kafka', names, wanted.get(name) ?? [], rowsOf(name));
+      const actual = rows === 'last' ? [...lastPerKey(left.actual).values()] : left.actual;
+      const compared = compareRows(`${name} by Flink`, names, identity, left.expected, actual);
+      return { table: name, place: 'Kafka', by: 'Flink', rows: compared, late: undefined, erased: left.erased };
+    });
   }
 
   async #warehouseResult(

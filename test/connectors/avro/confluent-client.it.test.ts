@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { BatchBuilder, createKafkaClient, partitionFor } from '#topology';
 import { schemas } from '#schemas';
 import { createAvroSerdes } from '../../../connectors/avro/index.ts';
-import { findPython } from '../../python.ts';
+import { findPython } from '../../../dev/parts/python.ts';
 
 const SCRIPT = join(import.meta.dirname, 'read-topic.py');
 const PARTITIONS = 3;
@@ -87,7 +87,7 @@ test(
     }
     await producer.close();
 
-    const { records, subjects } = (await python.json(SCRIPT, [brokers, registryUrl, topic])) as Reading;
+    const { records, subjects } = JSON.parse(await python.script(SCRIPT, [brokers, registryUrl, topic])) as Reading;
     console.log(`# ${records.length} of ${RECORDS} records were committed`);
     assert.ok(subjects.includes(`${topic}-value`));
     assert.equal(records.length, wanted.size);

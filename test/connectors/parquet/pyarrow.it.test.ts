@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { lakeFiles } from '../../../connectors/parquet/index.ts';
 import { empty, everything, full, key, lists, record, TOPIC } from './everything.ts';
 import { makeLake, makeSink } from './harness.ts';
-import { findPython } from '../../python.ts';
+import { findPython } from '../../../dev/parts/python.ts';
 
 /** A file of Parquet as pyarrow sees it: the types of its columns, and its rows with every value as text. */
 interface PyarrowTable {
@@ -53,7 +53,7 @@ test(`every type, as written and merged, by pyarrow${skipped}`, { skip: python.m
   const sinkOf = (fanIn: number) =>
     makeSink(lake.root, { topics: [TOPIC], schemaFor: () => ({ schema: everything, key }), merge: { fanIn } });
   const check = async (files: readonly string[]): Promise<void> => {
-    const { types, rows } = (await python.json(SCRIPT, files)) as PyarrowTable;
+    const { types, rows } = JSON.parse(await python.script(SCRIPT, files)) as PyarrowTable;
     assert.deepEqual(types, TYPES);
     const [first, second, third, tombstone] = rows;
     assert.deepEqual(first, {

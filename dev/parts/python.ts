@@ -1,27 +1,41 @@
-/** Python packages for tests, installed once per machine beside the other downloads: readers with libraries of their own. */
+/** Python packages, installed once per machine beside the other downloads: readers and engines with libraries of their own. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { onPath, run } from '../dev/parts/command.ts';
-import { withInstallLock } from '../dev/parts/install-lock.ts';
+import { onPath, run } from './command.ts';
+import { withInstallLock } from './install-lock.ts';
 
-const INSTALL_MS = 5 * 60_000;
+const INSTALL_MS = 15 * 60_000;
 const RUN_MS = 60_000;
+
+/** How a script runs. */
+export interface ScriptOptions {
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** It is ended when it takes longer. Default 60 s. */
+  readonly timeoutMs?: number;
+}
 
 /** A Python that has the packages; or why there is none. */
 export type Python =
   | {
-      /** Runs a script; resolves with what it prints, which is JSON. */
-      readonly json: (script: string, args: readonly string[]) => Promise<unknown>;
+      /** Runs a script; resolves with its standard output (its last 256 KB). Rejects with all output when its exit code is not 0. */
+      readonly script: (script: string, args: readonly string[], options?: ScriptOptions) => Promise<string>;
       readonly missing: undefined;
     }
   | { readonly missing: string };
 
-/** Looks for python3 and pip, and installs exactly these (`name==version`, nothing that they ask for) when they are not there yet. */
-export async function findPython(packages: readonly [string, ...string[]]): Promise<Python> {
-  const cacheDir = process.env['SLUICE_TEST_CACHE'] ?? join(homedir(), '.cache', 'sluice');
+/**
+ * Looks for python3 and pip, and installs exactly these (`name==version`, nothing that they ask for) when they are not there yet. `cacheDir`: where to;
+ * `progress`: told before an installation.
+ */
+export async function findPython(
+  packages: readonly [string, ...string[]],
+  options: { readonly cacheDir?: string; readonly progress?: (text: string) => void } = {},
+): Promise<Python> {
+  const { cacheDir = process.env['SLUICE_TEST_CACHE'] ?? join(homedir(), '.cache', 'sluice'), progress } = options;
   const python = onPath('python3');
   if (python === undefined) return { missing: 'there is no python3' };
   const about = await run(python, [
@@ -35,11 +49,12 @@ export async function findPython(packages: readonly [string, ...string[]]): Prom
   if (!existsSync(target)) {
     if ((await run(python, ['-m', 'pip', '--version'])).code !== 0) return { missing: 'python3 has no pip' };
     await mkdir(cacheDir, { recursive: true });
+    progress?.(`pip installs ${first}`);
     const context = { cacheDir, progress: () => undefined, signal: AbortSignal.timeout(INSTALL_MS) };
     const failure = await withInstallLock(target, context, () => install(python, cacheDir, target, packages));
     if (failure !== undefined) return { missing: `pip cannot install ${first}: ${failure}` };
   }
-  return { missing: undefined, json: (script, args) => runScript(python, target, script, args) };
+  return { missing: undefined, script: (script, args, how = {}) => runScript(python, target, [script, ...args], how) };
 }
 
 /** Whole or not at all: into a folder of its own, which then gets its name. */
@@ -69,9 +84,14 @@ async function install(
   }
 }
 
-async function runScript(python: string, packages: string, script: string, args: readonly string[]): Promise<unknown> {
-  const env = { ...process.env, PYTHONPATH: packages };
-  const { code, stdout, output } = await run(python, [script, ...args], { env, timeoutMs: RUN_MS });
-  if (code !== 0) throw new Error(`${script}: ${output}`);
-  return JSON.parse(stdout);
+async function runScript(
+  python: string,
+  packages: string,
+  args: readonly string[],
+  { env, timeoutMs = RUN_MS }: ScriptOptions,
+): Promise<string> {
+  const all = { ...process.env, ...env, PYTHONPATH: packages };
+  const { code, stdout, output } = await run(python, args, { env: all, timeoutMs });
+  if (code !== 0) throw new Error(`${args[0]}: ${output}`);
+  return stdout;
 }
