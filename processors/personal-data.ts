@@ -10,13 +10,15 @@ export interface PersonalTopic {
   readonly name: string;
   /** The field that holds the user's id; null in rows of somebody without a name. */
   readonly column: string;
+  /** Rows of other users have the same key: no tombstone can be written. */
+  readonly isKeyShared: boolean;
 }
 
 /** The fields of a row that can hold a user's id. */
 type IdField<V> = { [K in keyof V]: V[K] extends number | null ? K : never }[keyof V] & string;
 
-function personal<V>({ name }: Topic<string, V>, column: IdField<V>): PersonalTopic {
-  return { name, column };
+function personal<V>({ name }: Topic<string, V>, column: IdField<V>, isKeyShared = false): PersonalTopic {
+  return { name, column, isKeyShared };
 }
 
 /** Topics of silver and gold whose rows are about a user. All others hold sums over many, or none. */
@@ -25,7 +27,8 @@ export const personalTopics: readonly PersonalTopic[] = [
   personal(topics.silver.customerProfiles, 'userId'),
   personal(topics.silver.purchasesEnriched, 'userId'),
   personal(topics.silver.sessions, 'userId'),
-  personal(topics.silver.pageviewsByItems, 'userId'),
+  // By item.
+  personal(topics.silver.pageviewsByItems, 'userId', true),
   personal(topics.silver.loginsEnriched, 'userId'),
   personal(topics.gold.monthlyPurchaseSummary, 'userId'),
   personal(topics.gold.customerBehaviour, 'userId'),

@@ -148,6 +148,7 @@ export type {
 } from './runtime/kafka-client.ts';
 export { ledgerTopicOf } from './runtime/ledger-reader.ts';
 export { sinkDeadLetterTopicOf } from './runtime/sink-dead-letters.ts';
+export { ERASED_HEADER, isErasure } from './runtime/read-record.ts';
 export type { ReadOnlyTable } from './runtime/read-only-table.ts';
 export { type RestoreProgress, sumOfRestores } from './runtime/restore.ts';
 export { DEFAULT_RUNTIME_OPTIONS, type RuntimeOptions } from './runtime/runtime-options.ts';

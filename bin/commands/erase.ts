@@ -15,10 +15,10 @@ import { confirmed } from '../confirmed.ts';
 import { COMMON_HELP, COMMON_OPTIONS, inspecting, type Inspection, jsonText } from '../inspection.ts';
 
 export const help = `sluice erase user <id> [--dry-run] [--yes] [--json]
-  Erases what silver, gold, the warehouse and the state of the stages hold of a user of the shop (docs/ERASURE.md): tombstones in topics that Kafka
-  compacts, deletes in PostgreSQL, behind its sink. The application may run. Says what stays, and for how long. Asks first; --yes does not.
+  Erases what silver, gold, the warehouse and the state of the stages hold of a user of the shop (docs/ERASURE.md): tombstones in Kafka, which stages
+  pass over, deletes in PostgreSQL, behind its sink. The application may run. Says what stays, and for how long. Asks first; --yes does not.
   --dry-run only counts. May be run again: what was killed goes on. Exit code 1 when PostgreSQL's sink was too far behind, or there is no such user.
-  SLUICE_ERASURE_KEY: a secret for the hash under which the erasure is recorded; sluice verify needs the same one.
+  SLUICE_ERASURE_KEY: a secret for the hash under which the erasure is recorded; sluice verify and sluice replay need the same one.
 sluice erase list [--json]
   The record of erasures: hash of the id, when, how much.
   ${COMMON_HELP.replace('(30)', '(120)').replace('Reads what is committed, joins no group.', 'Joins no group.')}`;
@@ -46,11 +46,12 @@ export async function run(args: string[]): Promise<number> {
 /** Where people are, with the tables that the warehouse has of it. */
 export function erasableTopics(): PersonalTopic[] {
   const tables = new Set<string>(warehouseTopics.map(({ name }) => name));
-  return personalTopics.map(({ name, column }) => {
+  return personalTopics.map(({ name, column, isKeyShared }) => {
     const [schema = '', table = ''] = name.split('.', 2);
     return {
       name,
       column,
+      isKeyShared,
       table: tables.has(name) ? { schema, name: table, column: snakeCase(column) } : undefined,
     };
   });

@@ -14,16 +14,20 @@ import {
   type ReplayConfig,
   type ReplayPlan,
   type ReplayRun,
+  type SerdeFactory,
   SluiceError,
   startReplay,
   type Topology,
 } from '#topology';
+import { schemas } from '#schemas';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { findInstallation } from '../../dev/inspect/installation.ts';
+import { eraseInReplay } from '../../dev/erase/erase-replay.ts';
 import { shopStages } from '../../processors/index.ts';
 import { confirmed } from '../confirmed.ts';
 import { openAdmin } from '../reachable.ts';
 import { maxSkew, required, topicLimits } from '../environment.ts';
+import { erasableTopics } from './erase.ts';
 import { dropReplay, topicsOfReplay, writtenTopics } from '../replay/drop.ts';
 import { requestOf } from '../replay/options.ts';
 import { type ProgressLine, ProgressMeter, progressText } from '../replay/progress.ts';
@@ -35,6 +39,7 @@ import { type RoleLogger, roleLogger } from '../role-logger.ts';
 export const help = `sluice replay <stage[,stage]|all> --into NAME [--from TIME|OFFSET|earliest] [--to TIME|OFFSET|now] [--workers N] [--app NAME] [--json] [--dir FOLDER]
   Runs stages again over what they have read, beside live: topics <topic>.NAME, tables <schema>_NAME.<table> (SLUICE_POSTGRES), files below
   <lake>/replays/NAME (SLUICE_LAKE). Ends when all is out. After Ctrl-C or a kill, the same command goes on. --workers N: in N processes.
+  Who was erased in live (sluice erase) is erased from it at its end; SLUICE_ERASURE_KEY as there.
 sluice replay --list            the replays that there are
 sluice replay --drop NAME       removes all that a replay has made, after asking; --yes: without
   FOLDER (.sluice/replays): plans and certificates. sluice verify --replay NAME compares with live.`;
@@ -43,6 +48,8 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const PROGRESS_MS = 1_000;
 /** A killed process gives its slots back after this. */
 const SESSION_MS = 6_000;
+/** To find the rows of who was erased. */
+const ERASE_MS = 10 * 60_000;
 const STOPPED = 1;
 
 /** What it tells: a line each. */
@@ -183,6 +190,7 @@ async function replay(
     const isDone = await Promise.race([run.done, onAbort(stop)]);
     if (!isDone) return await interrupted(context, run);
     tell(context, meter.take(run.progress(), Date.now()));
+    await eraseAgain(context, run.plan, serdes);
     await Promise.race([carrying, onAbort(stop)]);
     if (!(await sinks.done(partitionsOf(live, written, request.id), stop))) return await interrupted(context, run);
     await keepPlan(context, run.plan);
@@ -201,6 +209,16 @@ async function replay(
     clearInterval(timer);
     await Promise.all([run.stop(), sinks.stop()]);
   }
+}
+
+/** What bronze still has of users who were erased has come out again. */
+async function eraseAgain(context: Context, plan: ReplayPlan, serdes: SerdeFactory): Promise<void> {
+  const { client, admin } = context;
+  const secret = process.env['SLUICE_ERASURE_KEY'] ?? '';
+  const deadline = Date.now() + ERASE_MS;
+  const topics = erasableTopics();
+  const keys = await eraseInReplay({ client, admin, serdes, schemas, plan, topics, secret, deadline });
+  if (keys > 0) tell(context, { type: 'erased', id: plan.id, keys });
 }
 
 async function interrupted(context: Context, run: ReplayRun): Promise<number> {

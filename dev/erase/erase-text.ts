@@ -86,7 +86,7 @@ export function erasureListLines(erasures: readonly Erasure[], paint: Paint): st
 }
 
 function keptCells({ topic, records, retention }: KeptRows, paint: Paint): string[] {
-  const stays = records === 0 ? 'none' : paint.yellow(`stays: Kafka keeps it ${retentionText(retention)}`);
+  const stays = records === 0 ? 'none' : paint.yellow(`bytes stay: Kafka keeps them ${retentionText(retention)}`);
   return [topic, 'records', countText(records), stays];
 }
 

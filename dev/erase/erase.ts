@@ -1,17 +1,9 @@
 /** `sluice erase user`: finds what silver, gold, state and the warehouse hold of a user, and erases what can be erased (docs/ERASURE.md). */
-import {
-  BatchBuilder,
-  type KafkaProducer,
-  PlanStore,
-  type ReadyBatch,
-  SluiceError,
-  TaskMigratedError,
-  TIME_HEADER,
-  type TopicPartition,
-} from '#topology';
+import { type KafkaProducer, PlanStore, SluiceError, TaskMigratedError, type TopicPartition } from '#topology';
 import { findEntries, type FoundEntry } from './entry-finder.ts';
 import { type Counts, type Erasure, erasureBatch, hashOfUser, openErasures, readErasures } from './erasures.ts';
 import { type FoundKey, RowFinder, type TopicRows } from './row-finder.ts';
+import { tombstonesOf } from './tombstones.ts';
 import type { EraseOptions } from './types.ts';
 import { ErasedWarehouse } from './warehouse.ts';
 
@@ -23,7 +15,7 @@ export interface Retention {
   readonly bytes: number | null;
 }
 
-/** Rows that cannot be erased: no tombstone would take them away. */
+/** Rows that Kafka keeps, as it does not compact their topic: a tombstone ends them for whoever reads it to its end, but takes no bytes away. */
 export interface KeptRows {
   readonly topic: string;
   readonly records: number;
@@ -33,7 +25,7 @@ export interface KeptRows {
 /** What there is of a user. */
 export interface Holdings {
   readonly hash: string;
-  /** Keys with a row of the user, by topic that can be tombstoned; 0 too. */
+  /** Keys with a row of the user, by topic in which a key is one user's; 0 too. */
   readonly topics: Counts;
   readonly kept: readonly KeptRows[];
   /** Entries of state by store, 0 too. */
@@ -88,7 +80,8 @@ export class UserErasure {
   static async open(options: EraseOptions): Promise<UserErasure> {
     const names = options.topics.map(({ name }) => name);
     const settings = await options.admin.topicSettings(names, SETTINGS);
-    return new UserErasure(options, await RowFinder.open(options), settings);
+    const search = { ...options, isOf: (userId: string) => userId === options.userId };
+    return new UserErasure(options, await RowFinder.open(search), settings);
   }
 
   /** Reads everything once; changes nothing. SluiceError SLC_ERASE_NOBODY when there is nothing of the user and never was an erasure. */
@@ -106,12 +99,12 @@ export class UserErasure {
     const rows = this.#finder.rows;
     const holdings: Holdings = {
       hash,
-      topics: countsOf(rows.filter((each) => this.#canEnd(each)).map(({ topic, keys }) => [topic.name, keys.size])),
-      kept: rows.filter((each) => !this.#canEnd(each)).map((each) => this.#kept(each)),
+      topics: countsOf(rows.filter(canEnd).map(({ topic, keys }) => [topic.name, keys.size])),
+      kept: rows.filter((each) => !this.#isCompacted(each)).map((each) => this.#kept(each)),
       stores: this.#countEntries(this.#entries),
       openSessions: openSessions.length,
       tables: tables && Object.fromEntries(tables),
-      isInShop: rows.some(({ topic, keys }) => topic.name === this.#options.users && keys.size > 0),
+      isInShop: rows.some(({ topic, there }) => topic.name === this.#options.users && there.size > 0),
       replays: [...plans.keys()].toSorted(),
       erasure,
     };
@@ -152,11 +145,13 @@ export class UserErasure {
       for (const { store } of erased) stores[store] = (stores[store] ?? 0) + 1;
     }
     // Now: what the slots had under way is aborted, and what they had committed is there.
-    this.#options.progress('erasing gold');
+    this.#options.progress('erasing silver and gold');
     await this.#finder.read();
+    // Before the sink can delete any for the tombstones.
+    const rows = await this.#warehouse?.count();
     const topics: Record<string, number> = {};
     const ends = new Map(this.#finder.last.map((each) => [`${each.topic}/${each.partition}`, each]));
-    for (const { topic, keys } of this.#finder.rows.filter((each) => this.#canEnd(each))) {
+    for (const { topic, keys } of this.#finder.rows.filter(canEnd)) {
       topics[topic.name] = 0;
       for (const some of inParts([...keys.values()])) {
         const counted = { ...erasure, topics: plus(erasure.topics, topic.name, some.length) };
@@ -164,7 +159,7 @@ export class UserErasure {
         topics[topic.name] = (topics[topic.name] ?? 0) + some.length;
       }
     }
-    const [tables, isComplete] = await this.#eraseTables([...ends.values()]);
+    const [tables, isComplete] = await this.#eraseTables(rows, [...ends.values()]);
     for (const [name, rows] of Object.entries(tables ?? {}))
       erasure = { ...erasure, tables: plus(erasure.tables, name, rows) };
     erasure = await this.#record(producer, { ...erasure, isDone: isComplete });
@@ -229,27 +224,22 @@ export class UserErasure {
 
   /** Only behind the sink: it would write again what it has not taken yet. */
   async #eraseTables(
+    before: ReadonlyMap<string, number> | undefined,
     last: readonly (TopicPartition & { readonly offset: bigint })[],
   ): Promise<[tables: Counts | undefined, isComplete: boolean]> {
     const warehouse = this.#warehouse;
-    const before = await warehouse?.count();
     if (warehouse === undefined || before === undefined || before.size === 0) return [undefined, true];
     const { topology, topics, deadline, progress } = this.#options;
     const written = last.filter(({ topic }) => topics.some(({ name, table }) => name === topic && table !== undefined));
     const isComplete = await warehouse.caughtUp(topology.app, written, deadline, progress);
     progress('erasing rows of PostgreSQL');
     const deleted = await warehouse.erase();
-    // Those that the sink deleted meanwhile, for the tombstones, count too.
+    // Those that the sink has deleted for the tombstones count too.
     return [countsOf([...before].map(([table, rows]) => [table, Math.max(rows, deleted.get(table) ?? 0)])), isComplete];
   }
 
-  /** Compacted, and no stage reads it: a record from elsewhere would break the promises of those who write it. */
-  #canEnd({ topic: { name } }: TopicRows): boolean {
-    const isCompacted = this.#settings.get(name)?.get('cleanup.policy')?.includes('compact') === true;
-    return (
-      isCompacted &&
-      !this.#options.topology.subTopologies.some((sub) => sub.sources.some(({ topic }) => topic.name === name))
-    );
+  #isCompacted({ topic: { name } }: TopicRows): boolean {
+    return this.#settings.get(name)?.get('cleanup.policy')?.includes('compact') === true;
   }
 
   #kept({ topic: { name }, records }: TopicRows): KeptRows {
@@ -272,24 +262,13 @@ function newErasure(app: string, hash: string): Erasure {
   return { app, hash, begunAt: now, at: now, isDone: false, topics: {}, stores: {}, tables: {} };
 }
 
+/** Stages pass over the tombstone (ERASED_HEADER), so it does not matter whether they read the topic. */
+const canEnd = ({ topic }: TopicRows): boolean => !topic.isKeyShared;
+
 /** Something that can be erased, or that stays. */
 function isThere({ topics, kept, stores, openSessions, tables }: Holdings): boolean {
   const counts = [...Object.values(topics), ...Object.values(stores), ...Object.values(tables ?? {})];
   return openSessions > 0 || counts.some((count) => count > 0) || kept.some(({ records }) => records > 0);
-}
-
-/** A batch per partition; rows keep their time, and the header that tells it to readers. */
-function tombstonesOf(
-  found: readonly (TopicPartition & { key: Buffer; timestamp: number; time?: Buffer | null })[],
-): { readonly ready: ReadyBatch; readonly count: number }[] {
-  return [...Map.groupBy(found, ({ topic, partition }) => `${topic}/${partition}`).values()].flatMap((some) => {
-    const [first] = some;
-    if (first === undefined) return [];
-    const batch = new BatchBuilder();
-    for (const { key, timestamp, time } of some)
-      batch.append(key, null, timestamp, time === null || time === undefined ? [] : [[TIME_HEADER, time]]);
-    return [{ ready: { topic: first.topic, partition: first.partition, batch }, count: some.length }];
-  });
 }
 
 function* inParts<T>(all: readonly T[]): Generator<readonly T[]> {

@@ -1,8 +1,8 @@
 /** Finds a user's rows in topics: by the column that the topic is marked with, whatever its key is. */
-import { RecordError, TIME_HEADER, type RecordCursor, type TopicPartition } from '#topology';
+import { isErasure, RecordError, TIME_HEADER, type RecordCursor, type TopicPartition } from '#topology';
 import { decode, openSerdes, type TopicSerdes } from '../verify/dump.ts';
 import { idOf, type Range, rangesOf, readTopics } from '../verify/read-topics.ts';
-import type { EraseOptions, PersonalTopic } from './types.ts';
+import type { PersonalTopic, RowSearch } from './types.ts';
 
 /** A key whose newest row is about the user. Bytes are copies. */
 export interface FoundKey extends TopicPartition {
@@ -18,6 +18,8 @@ export interface TopicRows {
   readonly topic: PersonalTopic;
   /** By key and partition. */
   readonly keys: ReadonlyMap<string, FoundKey>;
+  /** Keys with a row that no writer of the topic has ended: what was only erased counts. */
+  readonly there: ReadonlySet<string>;
   /** Rows in the log about the user, former versions of a row too. */
   readonly records: number;
 }
@@ -26,29 +28,31 @@ interface Rows {
   readonly topic: PersonalTopic;
   readonly serdes: TopicSerdes;
   readonly keys: Map<string, FoundKey>;
+  readonly there: Set<string>;
   records: number;
 }
 
 /** Reads the topics once, and from there on what has come since. */
 export class RowFinder {
-  readonly #options: EraseOptions;
+  readonly #options: RowSearch;
   readonly #rows: ReadonlyMap<string, Rows>;
   readonly #next = new Map<string, bigint>();
   readonly #last = new Map<string, TopicPartition & { readonly offset: bigint }>();
 
-  private constructor(options: EraseOptions, rows: ReadonlyMap<string, Rows>) {
+  private constructor(options: RowSearch, rows: ReadonlyMap<string, Rows>) {
     this.#options = options;
     this.#rows = rows;
   }
 
   /** Of those of the topics that exist. */
-  static async open(options: EraseOptions): Promise<RowFinder> {
+  static async open(options: RowSearch): Promise<RowFinder> {
     const there = await options.admin.partitionCounts(options.topics.map(({ name }) => name));
     const rows = new Map<string, Rows>();
     const from = { ...options, app: options.topology.app };
     for (const topic of options.topics) {
       if (!there.has(topic.name)) continue;
-      rows.set(topic.name, { topic, serdes: await openSerdes(from, topic.name), keys: new Map(), records: 0 });
+      const serdes = await openSerdes(from, topic.name);
+      rows.set(topic.name, { topic, serdes, keys: new Map(), there: new Set(), records: 0 });
     }
     return new RowFinder(options, rows);
   }
@@ -89,8 +93,10 @@ export class RowFinder {
     const id = `${partition}|${key?.toString('base64') ?? ''}`;
     const column = (decoded.value as Readonly<Record<string, unknown>> | null)?.[rows.topic.column];
     const isId = typeof column === 'number' || typeof column === 'bigint' || typeof column === 'string';
-    const isOfUser = isId && String(column) === this.#options.userId;
+    const isOfUser = isId && this.#options.isOf(String(column));
     if (isOfUser) rows.records++;
+    if (isOfUser) rows.there.add(id);
+    else if (!isErasure(cursor)) rows.there.delete(id);
     if (!isOfUser || key === null) rows.keys.delete(id);
     else {
       const time = cursor.header(TIME_HEADER);

@@ -6,6 +6,8 @@ export interface PersonalTopic {
   readonly name: string;
   /** The field with the user's id. */
   readonly column: string;
+  /** Rows of other users have the same key: no tombstone can be written. */
+  readonly isKeyShared: boolean;
   readonly table: { readonly schema: string; readonly name: string; readonly column: string } | undefined;
 }
 
@@ -13,6 +15,21 @@ export interface PersonalTopic {
 export interface PersonalStore {
   readonly name: string;
   readonly isOf: (key: string, userId: string) => boolean;
+}
+
+/** Where rows are looked for, and whose. */
+export interface RowSearch {
+  readonly client: KafkaClient;
+  readonly admin: KafkaAdmin;
+  readonly topology: Pick<Topology, 'app'>;
+  readonly serdes: SerdeFactory;
+  /** Of values, under the topic's name. */
+  readonly schemas: Readonly<Record<string, Schema<unknown>>>;
+  readonly topics: readonly PersonalTopic[];
+  /** By the id that a row has. */
+  readonly isOf: (userId: string) => boolean;
+  /** Wall clock, ms. */
+  readonly deadline: number;
 }
 
 /** What is needed to look for a user, and to erase one. */

@@ -1,5 +1,6 @@
 /** The dump that verify works on: bronze and pins for the oracles, silver and gold as they are. */
 import {
+  isErasure,
   isTimeHeader,
   type KafkaAdmin,
   type KafkaClient,
@@ -138,6 +139,8 @@ function tableReader(table: VerifiedTable, columns: readonly string[], serdes: T
   return {
     rows,
     read(at: TopicPartition, cursor: RecordCursor): Promise<void> | undefined {
+      // It takes back what somebody was told, not what the stages have made: that is still demanded of a topic which keeps every record.
+      if (table.rows === 'all' && isErasure(cursor)) return undefined;
       const decoded = decode(serdes, cursor);
       if (decoded instanceof Promise) return decoded;
       if (decoded === undefined) {

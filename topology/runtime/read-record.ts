@@ -13,6 +13,13 @@ export const KEY_KIND_HEADER = 'sluice-key';
 /** The name as bytes. */
 export const KEY_KIND_NAME: Uint8Array = new TextEncoder().encode(KEY_KIND_HEADER);
 
+/**
+ * Header of a tombstone that erases a row from a derived topic: sinks and readers outside take it as any tombstone; to stages it is no record at all. It has no
+ * part in event time, so it may be older than what the writers have promised, and what stages have made of the row stays.
+ */
+export const ERASED_HEADER = 'sluice-erased';
+const ERASED_NAME: Uint8Array = new TextEncoder().encode(ERASED_HEADER);
+
 /** Who takes a record that cannot be read. */
 export interface DeadLetters {
   readonly stage: string;
@@ -20,7 +27,7 @@ export interface DeadLetters {
 }
 
 /**
- * The record under the cursor; `time` is set to its time. undefined: it went to the dead-letter topics of all `readers`.
+ * The record under the cursor; `time` is set to its time. undefined: there is none for stages. It erases a row, or it went to the dead-letter topics of all `readers`.
  * Throws NotReadyError with nothing changed, and InvariantError SLC_BUG_PROMISE for a record older than what its writers promised in the ledger.
  */
 export function readRecord(
@@ -28,6 +35,7 @@ export function readRecord(
   time: CurrentTime,
   readers: readonly DeadLetters[],
 ): AnyRecord | undefined {
+  if (input.source.origin === undefined && isErasure(input.cursor)) return undefined;
   try {
     const record = decodeRecord(input);
     if (input.clock === undefined) setDerivedTime(input, time);
@@ -43,6 +51,11 @@ export function readRecord(
     }
     return undefined;
   }
+}
+
+/** Whether the record under the cursor is a tombstone that erases. */
+export function isErasure(cursor: RecordCursor): boolean {
+  return cursor.valueLength < 0 && cursor.findHeader(ERASED_NAME);
 }
 
 /** Where a record is read: its topic's serdes, and the cursor that stands on it. */

@@ -35,6 +35,7 @@ export async function readLate(options: ReadAside): Promise<OutputRows> {
       earliest: late.windowStart ?? late.timestamp,
       at,
       deleted: false,
+      key: '',
     };
   });
 }
@@ -63,6 +64,7 @@ export async function readDeadLetters(options: ReadAside): Promise<OutputRows> {
       earliest: frozen !== undefined && offset < frozen.start ? -Infinity : cursor.timestamp,
       at,
       deleted: false,
+      key: '',
     };
   });
 }
@@ -77,5 +79,5 @@ async function read(
     rows.push(rowOf(`${partition}@${cursor.offset}`, cursor));
     return undefined;
   });
-  return { rows, trimmed: ranges.some(({ start }) => start > 0n), schemaIds: [] };
+  return { rows, trimmed: ranges.some(({ start }) => start > 0n), schemaIds: [], erased: new Set() };
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import {
   coordinateOf,
+  isErasure,
   isTimeHeader,
   type KafkaAdmin,
   type KafkaClient,
@@ -29,6 +30,7 @@ export interface OutputRow {
   readonly at: string;
   /** A table's deleted key. */
   readonly deleted: boolean;
+  readonly key: string;
 }
 
 /** A topic as rows; `trimmed`: its first records are gone. */
@@ -36,6 +38,8 @@ export interface OutputRows {
   readonly rows: OutputRow[];
   readonly trimmed: boolean;
   readonly schemaIds: readonly number[];
+  /** Keys that were ended because somebody was erased. */
+  readonly erased: ReadonlySet<string>;
 }
 
 const FRAME_BYTES = 5;
@@ -60,11 +64,13 @@ export async function readOutput(options: ReadOutput): Promise<OutputRows> {
   const rows: OutputRow[] = [];
   const last = new Map<string, OutputRow>();
   const schemaIds = new Set<number>();
+  const erased = new Set<string>();
   await readTopics(client, ranges, deadline, (tp, cursor) => {
     const row = rowOf(options, tp, cursor);
+    if (isErasure(cursor)) erased.add(row.key);
     const value = cursor.valueBytes();
     if (isFramed(value)) schemaIds.add(value.readInt32BE(1));
-    if (lastPerKey) last.set(cursor.keyBytes()?.toString('latin1') ?? '', row);
+    if (lastPerKey) last.set(row.key, row);
     else rows.push(row);
     return undefined;
   });
@@ -73,7 +79,21 @@ export async function readOutput(options: ReadOutput): Promise<OutputRows> {
     rows: found,
     trimmed: !lastPerKey && ranges.some(({ start }) => start > 0n),
     schemaIds: [...schemaIds].sort((a, b) => a - b),
+    erased,
   };
+}
+
+/** Both sides without the keys that were ended on either; `erased`: how many rows these were, of the side that had more. */
+export function withoutErased(
+  live: OutputRows,
+  replay: OutputRows,
+): { readonly live: OutputRows; readonly replay: OutputRows; readonly erased: number } {
+  const keys = live.erased.union(replay.erased);
+  if (keys.size === 0) return { live, replay, erased: 0 };
+  const left = (of: OutputRows): OutputRows => ({ ...of, rows: of.rows.filter(({ key }) => !keys.has(key)) });
+  const [ours, theirs] = [left(live), left(replay)];
+  const rows = (of: OutputRows): number => of.rows.filter(({ deleted }) => !deleted).length;
+  return { live: ours, replay: theirs, erased: Math.max(rows(live) - rows(ours), rows(replay) - rows(theirs)) };
 }
 
 function rowOf({ kind, closeDelayMs }: ReadOutput, { partition }: TopicPartition, cursor: RecordCursor): OutputRow {
@@ -91,6 +111,7 @@ function rowOf({ kind, closeDelayMs }: ReadOutput, { partition }: TopicPartition
     earliest: window?.start ?? cursor.timestamp,
     at: `${partition}@${cursor.offset}`,
     deleted: value === null,
+    key: key?.toString('latin1') ?? '',
   };
 }
 

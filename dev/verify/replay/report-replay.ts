@@ -5,7 +5,7 @@ const HEAD = ['topic', 'kind', 'live', 'replay', 'missing', 'extra', 'different'
 
 /** One line per topic, then the bounds, then what is wrong, each row by its name and place. */
 export function reportReplay(verdicts: readonly TopicVerdict[]): string {
-  const lines = verdicts.map(({ topic, kind, equal, comparison }) => {
+  const lines = verdicts.map(({ topic, kind, equal, comparison, erased }) => {
     const counts = comparison && [
       comparison.rows,
       comparison.replayRows,
@@ -16,7 +16,9 @@ export function reportReplay(verdicts: readonly TopicVerdict[]): string {
       comparison.before,
     ];
     const cells = counts?.map((n) => n.toLocaleString('en')) ?? Array.from({ length: 7 }, () => '-');
-    return [topic, kind, ...cells, equal === undefined ? 'not compared' : equal ? 'equal' : 'WRONG'];
+    const verdict = equal === undefined ? 'not compared' : equal ? 'equal' : 'WRONG';
+    const left = erased === undefined ? '' : `, ${erased} of erased users left out`;
+    return [topic, kind, ...cells, `${verdict}${left}`];
   });
   const widths = HEAD.map((head, i) => Math.max(head.length, ...lines.map((line) => line[i]?.length ?? 0)));
   const table = [HEAD, ...lines].map((line) =>

@@ -18,7 +18,7 @@ import { type FrozenRanges, readDeadLetters, readLate } from './aside-rows.ts';
 import { type Bounds, compareReplay, isEqual, type RowsComparison } from './compare-rows.ts';
 import { withColumns } from './differing-columns.ts';
 import { LiveState } from './live-state.ts';
-import { type OutputRows, readOutput } from './output-rows.ts';
+import { type OutputRows, readOutput, withoutErased } from './output-rows.ts';
 
 /** What it needs. */
 export interface VerifyReplayOptions {
@@ -46,6 +46,8 @@ export interface TopicVerdict {
   readonly lower: number;
   readonly upper: number | 'all';
   readonly comparison: RowsComparison | undefined;
+  /** Rows of erased users, which were left out; absent: none. */
+  readonly erased?: number;
   readonly schemaIds: { readonly live: readonly number[]; readonly replay: readonly number[] };
 }
 
@@ -125,6 +127,7 @@ class ReplayVerification {
       name: string;
       live: OutputRows;
       replay: OutputRows;
+      erased?: number;
     }[] = [];
     for (const topic of this.#topics) {
       this.#options.progress(`reading ${topic.topic} and ${topic.replay.name}`);
@@ -143,9 +146,10 @@ class ReplayVerification {
     await this.#state.follow();
     const isQuiet = before && (await this.#state.isQuiet());
     return await Promise.all(
-      read.map(({ topic, kind, name, live, replay }) =>
-        this.#explained(this.#verdict(topic, kind, name, live, replay, isQuiet)),
-      ),
+      read.map(({ topic, kind, name, live, replay, erased = 0 }) => {
+        const verdict = this.#verdict(topic, kind, name, live, replay, isQuiet);
+        return this.#explained(erased === 0 ? verdict : { ...verdict, erased });
+      }),
     );
   }
 
@@ -181,17 +185,18 @@ class ReplayVerification {
     }
   }
 
+  /** Without the keys of who was erased, on either side: what live has had of him since, no replay can know. */
   async #rowsOf({
     topic,
     replay,
     kind,
     closeDelayMs,
-  }: ComparedTopic): Promise<{ live: OutputRows; replay: OutputRows }> {
+  }: ComparedTopic): Promise<{ live: OutputRows; replay: OutputRows; erased: number }> {
     const { client } = this.#options;
     const lastPerKey = kind === 'table' || replay.cleanup === 'compact';
     const of = (name: string): Promise<OutputRows> =>
       readOutput({ client, admin: this.#admin, topic: name, kind, lastPerKey, closeDelayMs, deadline: this.#deadline });
-    return { live: await of(topic), replay: await of(replay.name) };
+    return withoutErased(await of(topic), await of(replay.name));
   }
 
   async #asideOf(stage: string, kind: 'late' | 'dead letters'): Promise<{ live: OutputRows; replay: OutputRows }> {

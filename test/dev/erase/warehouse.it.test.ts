@@ -16,6 +16,7 @@ describe('rows of a user in PostgreSQL', () => {
   const topicOf = (name: string, column = 'user_id') => ({
     name: `gold.${name}`,
     column: 'userId',
+    isKeyShared: false,
     table: { schema: 'gold', name, column },
   });
   const topics = [topicOf('a'), topicOf('odd "name'), topicOf('missing'), { ...topicOf('b'), table: undefined }];

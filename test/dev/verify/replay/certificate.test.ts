@@ -56,6 +56,7 @@ const row = (key: string, complete: number, value = key): OutputRow => ({
   earliest: complete,
   at: `0@${complete}`,
   deleted: false,
+  key: 'k',
 });
 
 const verdict = (rest: Partial<TopicVerdict>): TopicVerdict => ({
