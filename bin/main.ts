@@ -32,6 +32,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(
     topics: () => import('./commands/topics.ts'),
     inspect: () => import('./commands/inspect.ts'),
     lag: () => import('./commands/lag.ts'),
+    freshness: () => import('./commands/freshness.ts'),
     describe: () => import('./commands/describe.ts'),
     dlq: () => import('./commands/dlq.ts'),
     late: () => import('./commands/late.ts'),

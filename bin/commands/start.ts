@@ -290,7 +290,8 @@ function verify({ env, signal, started }: Work, manifest: string | undefined, fl
   const [program, ...args] = roleCommand('verify', [
     ...(env['SLUICE_CAPTURE_PORT'] === undefined ? [] : ['--posthog', env['SLUICE_POSTHOG_HOST'] ?? '']),
     ...(manifest === undefined ? [] : ['--manifest', manifest]),
-    ...(flink ? ['--flink'] : []),
+    // Who asks for a second engine has the time, and a machine that may be slow with both.
+    ...(flink ? ['--flink', '--timeout', '600'] : []),
   ]);
   const child = spawn(program, args, { stdio: 'inherit', detached: true, env: { ...process.env, ...env } });
   const id = identityOf(child.pid ?? 0);
