@@ -19,8 +19,9 @@ export { GlobalKTable } from './dsl/global-table.ts';
 export { type GroupFoldOptions, type GroupOptions, KGroupedTable } from './dsl/grouped-table.ts';
 export { type Branches, KStream, KTable, type StreamOf, type TableOf } from './dsl/kstream.ts';
 export type { Emit, QueriedRow } from './dsl/node.ts';
+export { applicationsOf, partAppOf, type Parts } from './dsl/parts.ts';
 export { stage, type Stage, type StageBuilder, type StageOptions, type TableOptions } from './dsl/stage.ts';
-export { buildTopology, type GlobalTable, type SubTopology, type Topology } from './dsl/topology.ts';
+export { buildTopology, type GlobalTable, partTopology, type SubTopology, type Topology } from './dsl/topology.ts';
 export {
   calendarDay,
   calendarMonth,
@@ -108,7 +109,7 @@ export {
 export type { AnyRecord, StreamRecord, TopicPartition, WindowKey } from './record.ts';
 export { type DurationCounts, sumOfDurations } from './runtime/duration-histogram.ts';
 export { type ComparedTopic, comparedTopics } from './replay/compared-topics.ts';
-export { type LedgerView, readLedger } from './replay/live-ledger.ts';
+export { type LedgerView, readLedger, readLedgers } from './replay/live-ledger.ts';
 export { PlanStore, replaysTopicOf } from './replay/plan-store.ts';
 export {
   checkReplayId,
@@ -127,7 +128,7 @@ export {
   type ReplayRun,
   startReplay,
 } from './replay/replay-run.ts';
-export { replayAppOf, replayNameOf, replayTopology } from './replay/replay-topology.ts';
+export { replayAppOf, replayInternalOf, replayNameOf, replayTopology } from './replay/replay-topology.ts';
 export { hearReplay, joinReplay, type ReplayShare, type ReplayWorker, SharedReplay } from './replay/shared-replay.ts';
 export { checkSinks } from './runtime/check-sinks.ts';
 export type { GlobalTableStats } from './runtime/global-tables.ts';
@@ -186,7 +187,13 @@ export {
 export { type KeyFormat, type Schema, type Serde, type SerdeFactory, textSerde } from './serde.ts';
 export { changelogKeyOf } from './state/changelog-key.ts';
 export { originPlaceOf, windowOfCoordinate } from './time/coordinate.ts';
-export { type LedgerRecord, parseLedgerRecord, type Pin, type WriterPromise } from './time/ledger-records.ts';
+export {
+  type LedgerRecord,
+  parseLedgerRecord,
+  type Pin,
+  type Roster,
+  type WriterPromise,
+} from './time/ledger-records.ts';
 export { type TimePolicy, type TimePolicyName } from './time/time-policy.ts';
 export { coordinateOf, isTimeHeader, TIME_HEADER, watermarkOf } from './time/time-header.ts';
 export { TopicWatermark } from './time/topic-watermark.ts';

@@ -2,7 +2,7 @@
 import { deadLetterTopicOf, describeText, lateTopicOf, toMermaid, type Topology } from '#topology';
 import { unknownName } from './nearest.ts';
 
-type Parts = Pick<Topology, 'subTopologies' | 'globalTables' | 'time'>;
+type Parts = Pick<Topology, 'subTopologies' | 'globalTables' | 'time' | 'marks'>;
 
 /** What one stage is made of, or all are. SluiceError SLC_INSPECT_STAGE. */
 export function partsOf(topology: Topology, stage: string | undefined): Parts {
@@ -10,8 +10,8 @@ export function partsOf(topology: Topology, stage: string | undefined): Parts {
   const names = topology.stages.map(({ name }) => name);
   if (!names.includes(stage)) throw unknownName('SLC_INSPECT_STAGE', 'stage', stage, names);
   const isOwn = (part: { readonly stage: string }): boolean => part.stage === stage;
-  const { subTopologies, globalTables, time } = topology;
-  return { subTopologies: subTopologies.filter(isOwn), globalTables: globalTables.filter(isOwn), time };
+  const { subTopologies, globalTables, time, marks } = topology;
+  return { subTopologies: subTopologies.filter(isOwn), globalTables: globalTables.filter(isOwn), time, marks };
 }
 
 /** For people. */

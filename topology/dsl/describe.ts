@@ -1,5 +1,4 @@
 import type { GraphNode } from './graph.ts';
-import { noFunctionOfTheLog } from './log-function.ts';
 import type { GlobalTable, SubTopology, Topology } from './topology.ts';
 
 /** The topology as text, one node a line. */
@@ -7,8 +6,8 @@ export function describeText({
   subTopologies: subs,
   globalTables,
   time,
-}: Pick<Topology, 'subTopologies' | 'globalTables' | 'time'>): string {
-  const marks = noFunctionOfTheLog(subs);
+  marks,
+}: Pick<Topology, 'subTopologies' | 'globalTables' | 'time' | 'marks'>): string {
   const names = new Set([...subs, ...globalTables].map(({ stage }) => stage));
   const ofStages = [...names].map((name) => [name, subs.filter(({ stage }) => stage === name)] as const);
   const stages = ofStages.flatMap(([stage, own]) => [

@@ -8,6 +8,7 @@ import type { AnyTopic, GraphNode, InternalTopic } from './graph.ts';
 import type { Stage } from './stage.ts';
 import { cutStage } from './sub-topologies.ts';
 import { noFunctionOfTheLog } from './log-function.ts';
+import { applicationsOf, checkParts, foreignTopics, ownersOf, type Parts } from './parts.ts';
 import { checkTopology } from './topology-checks.ts';
 import { valueOrigins } from './value-origins.ts';
 
@@ -51,9 +52,15 @@ export interface GlobalTable {
   readonly node: GraphNode;
 }
 
-/** A whole application. */
+/** A whole application; of a project divided into several, the project as `buildTopology` gives it, or one of them as `partTopology` does. */
 export interface Topology {
   readonly app: string;
+  /** The application under whose name the project goes: `app`, but of a part. */
+  readonly base: string;
+  /** Per stage of the project the application that runs it. */
+  readonly owners: ReadonlyMap<string, string>;
+  /** Per derived topic that is read here and written by another application, that application: its ledger tells the watermark. */
+  readonly foreign: ReadonlyMap<string, string>;
   readonly time: TimePolicyName;
   /** Upstream before downstream. */
   readonly stages: readonly Stage[];
@@ -63,8 +70,10 @@ export interface Topology {
   /** Per repartition topic the declared topics that its values come from: when it is but one, values that nobody changed cross it as their bytes. */
   readonly valueOrigins: ReadonlyMap<string, readonly AnyTopic[]>;
   readonly changelogs: readonly Changelog[];
-  /** Per derived topic the stages whose tasks write it. */
+  /** Per derived topic that is written or read here the stages whose tasks write it. */
   readonly writers: ReadonlyMap<string, readonly { readonly stage: string; readonly partitions: number }[]>;
+  /** The nodes whose output is no function of the log, with the reason; upstream applications count. */
+  readonly marks: ReadonlyMap<GraphNode, string>;
   /** Changes whenever the topology does: members of different epochs never share slots. */
   readonly epoch: string;
   describe(): string;
@@ -75,21 +84,24 @@ export interface Topology {
 /**
  * Cuts the stages into sub-topologies and checks them. Throws one TopologyError that lists all problems (its code is that of the first). `time`: the
  * policy that decides what is late and when windows close, by default 'watermark'; 'stream-time' is Kafka Streams', whose results depend on the order in
- * which partitions happen to be read.
+ * which partitions happen to be read. `parts`: stages that run as applications of their own; `partTopology` gives what each of them runs.
  */
 export function buildTopology(
   stages: readonly Stage[],
-  options: { readonly app: string; readonly time?: TimePolicyName },
+  options: { readonly app: string; readonly time?: TimePolicyName; readonly parts?: Parts },
 ): Topology {
-  const { app, time = 'watermark' } = options;
+  const { app, time = 'watermark', parts = {} } = options;
   const problems: TopologyError[] = [];
   const ordered = orderStages(stages, problems);
+  const owners = ownersOf(ordered, { app, parts }, problems);
   const subTopologies: SubTopology[] = [];
   for (const stage of ordered) {
-    for (const sub of cutStage(stage, app, problems)) subTopologies.push({ ...sub, id: subTopologies.length });
+    const owner = owners.get(stage.name) ?? app;
+    for (const sub of cutStage(stage, owner, problems)) subTopologies.push({ ...sub, id: subTopologies.length });
   }
   const globalTables = ordered.flatMap(globalTablesOf);
   checkTopology({ stages: ordered, subs: subTopologies, globalTables, time }, problems);
+  checkParts(subTopologies, owners, problems);
   const [first] = problems;
   if (first !== undefined) {
     const text = problems
@@ -97,17 +109,58 @@ export function buildTopology(
       .join('\n');
     throw new TopologyError(first.code, text);
   }
+  const marks = noFunctionOfTheLog(subTopologies);
+  const writers = writersOf(subTopologies);
+  return assemble({ app, base: app, owners, time, stages: ordered, subTopologies, globalTables, marks, writers });
+}
+
+/**
+ * What one application of a project runs: `app` is the project's name for the rest, `<name>.<part>` for a part. A project without parts is its own. What it
+ * reads of other applications it finds in `foreign`. TopologyError SLC_TOPOLOGY_PARTS when there is no such application.
+ */
+export function partTopology(project: Topology, app: string): Topology {
+  const apps = applicationsOf(project);
+  if (!apps.includes(app)) {
+    throw new TopologyError('SLC_TOPOLOGY_PARTS', `there is no application ${app}`, {
+      where: app,
+      hint: `there are: ${apps.join(', ')}`,
+    });
+  }
+  if (apps.length === 1) return project;
+  const { owners, subTopologies: subs, stages, globalTables } = project;
+  const isOwn = (stage: string): boolean => owners.get(stage) === app;
+  const own = subs.filter(({ stage }) => isOwn(stage)).map((sub, id) => ({ ...sub, id }));
+  const topics = new Set(own.flatMap(({ sources, sinks }) => [...sources, ...sinks].map(({ topic }) => topic.name)));
+  return assemble({
+    ...project,
+    app,
+    stages: stages.filter(({ name }) => isOwn(name)),
+    subTopologies: own,
+    globalTables: globalTables.filter(({ stage }) => isOwn(stage)),
+    // What stages of other applications have made is marked here too.
+    marks: noFunctionOfTheLog(subs),
+    writers: new Map([...project.writers].filter(([topic]) => topics.has(topic))),
+  });
+}
+
+type Assembled = Pick<
+  Topology,
+  'app' | 'base' | 'owners' | 'time' | 'stages' | 'subTopologies' | 'globalTables' | 'writers' | 'marks'
+>;
+
+function assemble({ marks, ...parts }: Assembled): Topology {
+  const { app, base, owners, time, stages, subTopologies, globalTables, writers } = parts;
   const internalTopics = subTopologies
     .flatMap((sub) => sub.sources.map((source) => source.topic))
     .filter((topic): topic is InternalTopic => !('value' in topic));
   const changelogs = subTopologies.flatMap((sub) =>
     sub.stores.map((store) => ({
       store: store.name,
-      topic: `${app}-${store.name}-changelog`,
+      topic: `${owners.get(sub.stage) ?? app}-${store.name}-changelog`,
       partitions: sub.partitions,
     })),
   );
-  const json = toJson({ app, time, globalTables }, subTopologies);
+  const json = toJson({ app, time, globalTables, marks }, subTopologies);
   const origins = valueOrigins(subTopologies);
   // What lies in repartition topics is between members of one epoch: versions that wrote JSON only cannot read what these write.
   const passing = [...origins].flatMap(([name, of]) => (of.length === 1 ? [`${name} as ${of[0]?.name}`] : []));
@@ -115,16 +168,20 @@ export function buildTopology(
   const epoch = createHash('sha256').update(whole).digest('hex').slice(0, 12);
   return {
     app,
+    base,
+    owners,
+    foreign: foreignTopics(subTopologies, writers, { app, owners }),
     time,
-    stages: ordered,
+    stages,
     subTopologies,
     globalTables,
     internalTopics,
     valueOrigins: origins,
     changelogs,
-    writers: writersOf(subTopologies),
+    writers,
+    marks,
     epoch,
-    describe: () => describeText({ subTopologies, globalTables, time }),
+    describe: () => describeText({ subTopologies, globalTables, time, marks }),
     toJSON: () => json,
     toMermaid: () => toMermaid({ subTopologies, globalTables }),
   };
@@ -183,10 +240,9 @@ function globalTablesOf({ name, graph }: Stage): GlobalTable[] {
 }
 
 function toJson(
-  { app, time, globalTables }: Pick<Topology, 'app' | 'time' | 'globalTables'>,
+  { app, time, globalTables, marks }: Pick<Assembled, 'app' | 'time' | 'globalTables' | 'marks'>,
   subs: readonly SubTopology[],
 ): unknown {
-  const marks = noFunctionOfTheLog(subs);
   const nodeJson = (node: GraphNode): unknown => {
     const { name, spec, parents, globalTables: tables, topic } = node;
     return {

@@ -1,12 +1,13 @@
 /** Freezes the inputs of a replay (TIME.md rule 13): ends first, then the ledger's. */
 import type { Clock } from '../clock.ts';
 import type { AnyTopic } from '../dsl/graph.ts';
+import { applicationsOf } from '../dsl/parts.ts';
 import type { Topology } from '../dsl/topology.ts';
 import { ConfigError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
 import type { CommittedOffset, KafkaAdmin, KafkaClient } from '../runtime/kafka-client.ts';
 import type { Pin } from '../time/ledger-records.ts';
-import { type LedgerView, readLedger } from './live-ledger.ts';
+import { type LedgerView, readLedgers } from './live-ledger.ts';
 import { type RangeBound, type ReplayInput, type ReplayPlan, type ReplayRequest, requestText } from './replay-plan.ts';
 import { replayNames } from './replay-topology.ts';
 
@@ -46,9 +47,9 @@ export async function freezeReplay(options: FreezeOptions): Promise<ReplayPlan> 
       },
     );
   }
-  const committed = await admin.committedOffsets(live.app, origins);
+  const committed = await committedBy(admin, applicationsOf(live), origins);
   const logs = await admin.offsets(origins, { committed: true });
-  const ledger = await readLedger(client, admin, live.app, clock);
+  const ledger = await readLedgers(client, admin, live, clock);
   const derivedLogs = await admin.offsets(derived, { committed: false });
   const globals = partitionsOf(tables);
   const globalLogs = await admin.offsets(globals, { committed: true });
@@ -114,6 +115,17 @@ function partitionsOf(topics: readonly AnyTopic[]): TopicPartition[] {
   return topics.flatMap(({ name, partitions }) =>
     Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })),
   );
+}
+
+/** Of each origin topic one application of a project has positions. */
+async function committedBy(
+  admin: KafkaAdmin,
+  apps: readonly string[],
+  partitions: readonly TopicPartition[],
+): Promise<CommittedOffset[]> {
+  const committed: CommittedOffset[] = [];
+  for (const app of apps) committed.push(...(await admin.committedOffsets(app, partitions)));
+  return committed;
 }
 
 /** Where live stands; where the log ends for a topic that live never read. */

@@ -1,5 +1,7 @@
 /** Reads an application's ledger once, from its start to an end that is known: its pins, its newest promises, its roster. */
 import type { Clock } from '../clock.ts';
+import { applicationsOf } from '../dsl/parts.ts';
+import type { Topology } from '../dsl/topology.ts';
 import { RetriableError } from '../errors.ts';
 import { RecordCursor } from '../record-batch.ts';
 import type { KafkaAdmin, KafkaClient } from '../runtime/kafka-client.ts';
@@ -62,4 +64,24 @@ export async function readLedger(
     await reader.close();
   }
   return { end, pins: [...pins.values()], promises, roster };
+}
+
+/**
+ * The ledgers of all applications of a project as one: a partition is pinned, and a topic promised, by one of them. `end` and `roster` are those of the
+ * project's own, which numbers the names of all.
+ */
+export async function readLedgers(
+  client: KafkaClient,
+  admin: KafkaAdmin,
+  project: Pick<Topology, 'base' | 'owners'>,
+  clock: Clock,
+): Promise<LedgerView> {
+  const views: LedgerView[] = [];
+  for (const app of applicationsOf(project)) views.push(await readLedger(client, admin, app, clock));
+  return {
+    end: views[0]?.end ?? 0n,
+    pins: views.flatMap(({ pins }) => pins),
+    promises: new Map(views.flatMap(({ promises }) => [...promises])),
+    roster: views[0]?.roster,
+  };
 }

@@ -9,7 +9,7 @@ import { slotCount } from '../runtime/run-progress.ts';
 import { startStreamApp, type StreamApp } from '../runtime/stream-app.ts';
 import type { TopicLimits } from '../runtime/topic-config.ts';
 import { freezeReplay } from './freeze.ts';
-import { readLedger } from './live-ledger.ts';
+import { readLedgers } from './live-ledger.ts';
 import { PlanStore } from './plan-store.ts';
 import { checkSamePlan, feedOf, type ReplayPlan, type ReplayRequest } from './replay-plan.ts';
 import { replayTopology } from './replay-topology.ts';
@@ -100,7 +100,7 @@ export async function startApp(config: ReplayConfig, { plan, topology }: OpenedR
   const { client, live, clock = systemClock } = config;
   const admin = await client.admin();
   try {
-    const { pins } = await readLedger(client, admin, live.app, clock);
+    const { pins } = await readLedgers(client, admin, live, clock);
     return await startStreamApp({
       client,
       topology,

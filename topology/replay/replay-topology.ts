@@ -47,7 +47,7 @@ export function replayNames(live: Topology, replay: Topology, id: string, names:
   for (const { store, topic } of live.changelogs) own.set(topic, changelogs.get(store) ?? topic);
   const internal = new Set(replay.internalTopics.map(({ name }) => name));
   for (const { name } of live.internalTopics) {
-    const renamed = `${replay.app}${name.slice(live.app.length)}`;
+    const renamed = replayInternalOf(live, replay.app, name);
     if (internal.has(renamed)) own.set(name, renamed);
   }
   for (const name of live.writers.keys()) {
@@ -55,6 +55,13 @@ export function replayNames(live: Topology, replay: Topology, id: string, names:
     if (!own.has(name) && replay.writers.has(renamed)) own.set(name, renamed);
   }
   return names.map((name) => own.get(name) ?? name);
+}
+
+/** What a replay calls a repartition topic of live: its name begins with that of the application that has it. */
+export function replayInternalOf(live: Topology, replayApp: string, name: string): string {
+  const sub = live.subTopologies.find(({ sources }) => sources.some(({ topic }) => topic.name === name));
+  const app = (sub && live.owners.get(sub.stage)) ?? live.app;
+  return `${replayApp}${name.slice(app.length)}`;
 }
 
 function stageOf(live: Topology, name: string): Stage {

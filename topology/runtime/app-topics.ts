@@ -2,6 +2,7 @@ import type { Topology } from '../dsl/topology.ts';
 import { DEFAULT_PARTITIONS } from '../topic.ts';
 import { HINTS_TOPIC } from './hints.ts';
 import type { TopicSpec } from './kafka-client.ts';
+import { otherLedgers } from './foreign-writers.ts';
 import { ledgerTopicOf } from './ledger-reader.ts';
 import { deadLetterTopicOf, lateTopicOf } from './task-output.ts';
 import { topicConfig, type TopicLimits, topicSpec } from './topic-config.ts';
@@ -27,7 +28,9 @@ export function topicsOf(topology: Topology, limits: TopicLimits = {}): TopicSpe
     add({ name: lateTopicOf(name), partitions, config: topicConfig('late', limits) });
     add({ name: deadLetterTopicOf(name), partitions, config: topicConfig('dlq', limits) });
   }
-  add({ name: ledgerTopicOf(topology.app), partitions: 1, config: topicConfig('ledger', limits) });
+  for (const app of [topology.app, ...otherLedgers(topology)]) {
+    add({ name: ledgerTopicOf(app), partitions: 1, config: topicConfig('ledger', limits) });
+  }
   add({ name: HINTS_TOPIC, partitions: 1, config: topicConfig('hints', limits) });
   return [...specs.values()];
 }

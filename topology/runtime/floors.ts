@@ -10,7 +10,8 @@ export type Writers = Readonly<Record<string, readonly string[]>>;
 /** Per `writer|topic` the floor, ms. */
 export type Floors = Readonly<Record<string, number>>;
 
-const stageOf = (writer: string): string => writer.slice(0, writer.lastIndexOf('/'));
+/** The stage of a writer's name. */
+export const stageOf = (writer: string): string => writer.slice(0, writer.lastIndexOf('/'));
 
 /** The names of a topology's writers. */
 export function writerNames(

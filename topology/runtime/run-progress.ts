@@ -2,7 +2,7 @@
 import type { Topology } from '../dsl/topology.ts';
 import type { TopicPartition } from '../record.ts';
 import type { KafkaAdmin } from './kafka-client.ts';
-import { ledgerTopicOf, type LedgerReader } from './ledger-reader.ts';
+import type { LedgerReader } from './ledger-reader.ts';
 import type { Slot } from './slot.ts';
 import type { SlotRunner } from './slot-runner.ts';
 
@@ -27,9 +27,9 @@ export function inputProgress(slots: readonly Slot[]): InputProgress[] {
 export const slotCount = (topology: Topology): number =>
   Math.max(0, ...topology.subTopologies.map((sub) => sub.partitions));
 
-/** True when all slots of these runners are restored, each frozen input is at its end, and whatever lies in the other topics and in the ledger has been read. */
+/** True when all slots of these runners are restored, each frozen input is at its end, and whatever lies in the other topics and in the ledgers has been read. */
 export async function isDrained(
-  context: { readonly admin: KafkaAdmin; readonly ledger: LedgerReader; readonly app: string },
+  context: { readonly admin: KafkaAdmin; readonly ledger: LedgerReader },
   runners: readonly SlotRunner[],
 ): Promise<boolean> {
   const slots = runners.flatMap((runner) => runner.slot ?? []);
@@ -37,9 +37,9 @@ export async function isDrained(
   const inputs = slots.flatMap((slot) => slot.inputs);
   if (inputs.some((input) => input.end !== undefined && !input.atEnd)) return false;
   const open = inputs.filter((input) => input.end === undefined);
-  const ledger = { topic: ledgerTopicOf(context.app), partition: 0 };
+  const ledgers = context.ledger.positions();
   // High watermarks: what is in a transaction that is still open counts as not read.
-  const ranges = await context.admin.offsets([...open.map((input) => input.tp), ledger], { committed: false });
+  const ranges = await context.admin.offsets([...open.map((input) => input.tp), ...ledgers], { committed: false });
   const isRead = open.every((input, i) => input.position >= (ranges[i]?.end ?? 0n) && !input.hasRecord);
-  return isRead && context.ledger.position >= (ranges.at(-1)?.end ?? 0n);
+  return isRead && ledgers.every(({ position }, i) => position >= (ranges[open.length + i]?.end ?? 0n));
 }

@@ -13,6 +13,7 @@ import type { GroupMembership, KafkaAdmin, KafkaClient, KafkaReader } from './ka
 import { LedgerReader } from './ledger-reader.ts';
 import type { ReplayFeed } from './replay-feed.ts';
 import { type RestoreProgress, sumOfRestores } from './restore.ts';
+import { knowWriters, otherLedgers, ownWriters, refuseWholeProject } from './foreign-writers.ts';
 import { updateRoster } from './roster.ts';
 import { queryTable, type ReadOnlyTable } from './read-only-table.ts';
 import { type InputProgress, inputProgress, isDrained, slotCount } from './run-progress.ts';
@@ -135,19 +136,21 @@ class RunningApp implements StreamApp {
 
   async start(): Promise<void> {
     const { client, topology, logger } = this.#config;
+    refuseWholeProject(topology);
     const admin = await this.#until('Kafka', () => client.admin());
     await this.#until('Kafka', () => admin.ensureTopics(topicsOf(topology, this.#config.topicLimits)));
-    const ledger = new LedgerReader(client, topology.app, this.#clock, logger);
+    const { app, epoch } = topology;
+    const ledger = new LedgerReader(client, app, this.#clock, logger, otherLedgers(topology));
     this.#ledger = ledger;
     ledger.start((error) => this.#config.onFatal(error));
-    const { app, epoch } = topology;
     const names = [...new Set([...(this.#config.feed?.names ?? []), ...numberedNames(topology)])];
     const stores = storeShapes(topology);
-    const writers = writerNames(topology.writers);
-    const beforeUpgrade = (): Promise<void> => this.#waitForOtherEpochs(admin);
+    const writers = writerNames(ownWriters(topology));
+    const beforeUpgrade = (): Promise<void> => waitForOtherEpochs({ ...this.#waiting(), admin, app, epoch });
     const roster = await this.#until('Kafka', () =>
-      updateRoster({ client, admin, ledger, clock: this.#clock, app, epoch, names, stores, writers, beforeUpgrade }),
+      updateRoster({ client, admin, ledger, clock: this.#clock, topology, names, stores, writers, beforeUpgrade }),
     );
+    await this.#until('Kafka', () => knowWriters({ ...this.#waiting(), topology, ledger, admin }));
     if (roster.changes !== undefined) tellChanges(logger, roster.changes);
     const wiring = await this.#until('the schema registry', () => wire(topology, this.#config.serdes, roster));
     const reader = await this.#until('Kafka', () => client.reader({ committed: true, maxBytesPerPartition: 2 ** 20 }));
@@ -223,11 +226,10 @@ class RunningApp implements StreamApp {
     );
   }
 
-  async #waitForOtherEpochs(admin: KafkaAdmin): Promise<void> {
-    const { app, epoch } = this.#config.topology;
+  /** How other versions are waited for. */
+  #waiting() {
     const { logger, sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#config;
-    const waitMs = sessionTimeoutMs + LEAVE_MS;
-    await waitForOtherEpochs({ admin, app, epoch, waitMs, clock: this.#clock, logger, signal: this.#abort.signal });
+    return { clock: this.#clock, logger, waitMs: sessionTimeoutMs + LEAVE_MS, signal: this.#abort.signal };
   }
 
   /** Two versions that started in the same moment: the one that got nothing goes. */

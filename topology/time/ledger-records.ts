@@ -4,7 +4,8 @@
  *   wm|<writer>|<topic>            {"m","ends"}          all that the writer writes at offsets >= ends[q] has ow >= m
  *   roster|<app>                   {"topics","epoch",    append-only list of topic names: a topic's number is its place in it;
  *                                   "stores", "writers", what makes the content of each store, in words; per topic the tasks that write
- *                                   "floors"}            it; what they raise the ow of their records to (rule 9)
+ *                                   "floors",            it; what they raise the ow of their records to (rule 9); of a project, per stage the
+ *                                   "owners"}            application that has run it
  * m is in ms; "-inf" and "+inf" stand for the infinities.
  */
 
@@ -35,6 +36,8 @@ export interface Roster {
   readonly writers: Readonly<Record<string, readonly string[]>>;
   /** Per `writer|topic`, ms. */
   readonly floors: Readonly<Record<string, number>>;
+  /** Per stage the application that has run it; only in the roster of a project, undefined in one that was written before there was this. */
+  readonly owners?: Readonly<Record<string, string>> | undefined;
 }
 
 /** One record of the ledger, parsed; `null` value of a pin = withdrawn (its offset lies before the log's start). */
@@ -70,8 +73,8 @@ export function encodePromise(promise: WriterPromise): LedgerBytes {
 
 /** The roster as ledger record. */
 export function encodeRoster(roster: Roster): LedgerBytes {
-  const { topics, epoch, stores, writers, floors } = roster;
-  return bytes(`roster|${roster.app}`, { topics, epoch, stores, writers, floors });
+  const { topics, epoch, stores, writers, floors, owners } = roster;
+  return bytes(`roster|${roster.app}`, { topics, epoch, stores, writers, floors, owners });
 }
 
 /** Parses a record; undefined for tombstones and for keys of a later version (they are none of this reader's business). */
@@ -87,11 +90,12 @@ export function parseLedgerRecord(key: Buffer | null, value: Buffer | null): Led
     stores?: Record<string, string>;
     writers?: Record<string, string[]>;
     floors?: Record<string, number>;
+    owners?: Record<string, string>;
   };
   if (kind === 'pin') return { kind: 'pin', topic: a, partition: Number(b), at: BigInt(c), m: readMs(body.m) };
   if (kind === 'wm') {
     return { kind: 'promise', writer: a, topic: b, m: readMs(body.m), ends: (body.ends ?? []).map(BigInt) };
   }
-  const { topics = [], epoch = '', stores = {}, writers = {}, floors = {} } = body;
-  return { kind: 'roster', app: a, topics, epoch, stores, writers, floors };
+  const { topics = [], epoch = '', stores = {}, writers = {}, floors = {}, owners } = body;
+  return { kind: 'roster', app: a, topics, epoch, stores, writers, floors, owners };
 }

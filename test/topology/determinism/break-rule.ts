@@ -1,5 +1,9 @@
-/** To be loaded by --import: breaks the rule whose place in BROKEN_RULES and, behind them, BROKEN_STANDBYS and BROKEN_SKEW the environment names, in the source of its module as it is loaded. */
+/**
+ * To be loaded by --import: breaks the rule whose place in BROKEN_RULES and, behind them, BROKEN_STANDBYS, BROKEN_SKEW and BROKEN_PARTS the environment
+ * names, in the source of its module as it is loaded.
+ */
 import { registerHooks } from 'node:module';
+import { BROKEN_PARTS } from './broken-parts.ts';
 import { BROKEN_RULES } from './broken-rules.ts';
 import { BROKEN_SKEW } from './broken-skew.ts';
 import { BROKEN_STANDBYS } from './broken-standbys.ts';
@@ -7,7 +11,7 @@ import { BROKEN_STANDBYS } from './broken-standbys.ts';
 /** Name of the variable of the environment. */
 export const BREAK = 'SLUICE_TEST_BREAK';
 
-const broken = [...BROKEN_RULES, ...BROKEN_STANDBYS, ...BROKEN_SKEW][Number(process.env[BREAK])];
+const broken = [...BROKEN_RULES, ...BROKEN_STANDBYS, ...BROKEN_SKEW, ...BROKEN_PARTS][Number(process.env[BREAK])];
 if (broken === undefined) throw new Error(`${BREAK} names no rule`);
 const { file, find, replace } = broken;
 

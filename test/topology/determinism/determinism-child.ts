@@ -10,6 +10,7 @@ import { virtualWorld } from './world.ts';
 export type Told = { readonly seed: number } & ({ readonly found: Case } | { readonly failed: string });
 
 const MOST_TEXT = 4_000;
+const DIVIDED = process.env['SLUICE_TEST_DIVIDED'] === '1';
 
 async function main([first = '1', count = '1', records = '200', mode = '']: readonly string[]): Promise<void> {
   for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
@@ -23,7 +24,7 @@ async function one(seed: number, records: number): Promise<Told> {
   const scenario = SCENARIOS[seed % SCENARIOS.length];
   if (scenario === undefined) throw new Error('there is no scenario');
   try {
-    return { seed, found: await runCase(virtualWorld(), scenario, { seed, records }) };
+    return { seed, found: await runCase(virtualWorld(), scenario, { seed, records, divided: DIVIDED }) };
   } catch (error) {
     return { seed, failed: String(error instanceof Error ? error.stack : error).slice(0, MOST_TEXT) };
   }

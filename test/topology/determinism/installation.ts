@@ -1,9 +1,13 @@
-/** An application under chaos: one to four instances that come, go, die and stand still, over a broker that does not always answer; and its replay. */
+/**
+ * A project under chaos, as one application or as several: one to four instances (of each application one at least, in the end) that come, go, die and stand
+ * still, over a broker that does not always answer; and its replay, as one application.
+ */
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import {
+  applicationsOf,
   BatchBuilder,
   buildTopology,
   encodeHint,
@@ -15,6 +19,8 @@ import {
   ledgerTopicOf,
   type Logger,
   parseLedgerRecord,
+  type Parts,
+  partTopology,
   type Pin,
   RecordCursor,
   startReplay,
@@ -40,6 +46,8 @@ const LATE_PARTITIONS = 6;
 const SESSION_TIMEOUT_MS = 10_000;
 
 interface Instance {
+  /** Of the application that it runs. */
+  readonly name: string;
   readonly app: StreamApp;
   readonly chaos: ChaosClient;
   readonly directory: string | undefined;
@@ -71,7 +79,8 @@ export class Installation {
   };
   readonly fatal: Error[] = [];
   readonly #world: World;
-  readonly #topology: Topology;
+  readonly #project: Topology;
+  readonly #apps: readonly string[];
   readonly #random: Random;
   readonly #client: KafkaClient;
   readonly #ends = new Map<string, bigint[]>();
@@ -83,15 +92,17 @@ export class Installation {
   #admin: KafkaAdmin | undefined;
   #producer: KafkaProducer | undefined;
 
-  constructor(world: World, scenario: Scenario, random: Random, app = 'test') {
+  constructor(
+    world: World,
+    scenario: Scenario,
+    random: Random,
+    { app = 'test', parts = {} }: { readonly app?: string | undefined; readonly parts?: Parts | undefined } = {},
+  ) {
     this.#world = world;
     this.#random = random;
-    this.#topology = buildTopology(scenario.stages, { app });
+    this.#project = buildTopology(scenario.stages, { app, parts });
+    this.#apps = applicationsOf(this.#project);
     this.#client = world.client();
-  }
-
-  get #app(): string {
-    return this.#topology.app;
   }
 
   async open(): Promise<void> {
@@ -99,7 +110,7 @@ export class Installation {
     const topics = [events, rates].map(({ name }) => ({ name, partitions: PARTITIONS }));
     await this.#admin.ensureTopics([...topics, { name: HINTS_TOPIC, partitions: 1 }]);
     this.#producer = await this.#client.producer();
-    await this.#start();
+    for (const name of shuffled(this.#apps, this.#random)) await this.#start(name);
     if (this.#random.chance(0.7)) await this.#start();
   }
 
@@ -128,8 +139,10 @@ export class Installation {
 
   /** Calm, one instance, everything read, pinned and out: true when it comes to that. */
   async settle(end: number): Promise<void> {
-    while (this.#instances.length > 1) await this.#stop();
-    if (this.#instances.length === 0) await this.#start();
+    for (const name of this.#apps) {
+      while (this.#running(name) > 1) await this.#stop(name);
+      if (this.#running(name) === 0) await this.#start(name);
+    }
     for (const { chaos } of this.#instances) chaos.isCalm = true;
     await this.say(events.name, end);
     await this.say(rates.name, end);
@@ -138,16 +151,23 @@ export class Installation {
   }
 
   async #settled(m: number): Promise<void> {
-    const [instance] = this.#instances;
     const { clock } = this.#world;
+    const commits = (): number => this.#instances.reduce((sum, { app }) => sum + app.stats().commits, 0);
     for (;;) {
       if (this.fatal[0] !== undefined) throw this.fatal[0];
-      const inputs = instance?.app.inputs() ?? [];
+      const inputs = this.#instances.flatMap(({ app }) => app.inputs());
       const origins = inputs.filter(({ topic }) => topic === events.name || topic === rates.name);
       const isThere = origins.length > 0 && origins.every(({ watermark }) => watermark >= m);
-      if (isThere && (await instance?.app.settled()) === true) return;
+      const before = commits();
+      // What one application writes another one has to read: all of them at rest, and nothing was said in between.
+      if (isThere && (await this.#areSettled()) && (await this.#areSettled()) && commits() === before) return;
       await clock.sleep(20);
     }
+  }
+
+  async #areSettled(): Promise<boolean> {
+    for (const { app } of this.#instances) if (!(await app.settled())) return false;
+    return true;
   }
 
   async close(): Promise<void> {
@@ -166,7 +186,7 @@ export class Installation {
     const run = await this.#world.until(
       startReplay({
         client: this.#client,
-        live: this.#topology,
+        live: this.#project,
         request: { id, stages: 'all', from: 'earliest', to: 'now' },
         serdes: framedSerdes,
         logger,
@@ -209,10 +229,12 @@ export class Installation {
 
   async pins(): Promise<Pin[]> {
     const pins: Pin[] = [];
-    await this.#each(ledgerTopicOf(this.#app), 1, (cursor) => {
-      const record = parseLedgerRecord(cursor.keyBytes(), cursor.valueBytes());
-      if (record?.kind === 'pin') pins.push(record);
-    });
+    for (const app of this.#apps) {
+      await this.#each(ledgerTopicOf(app), 1, (cursor) => {
+        const record = parseLedgerRecord(cursor.keyBytes(), cursor.valueBytes());
+        if (record?.kind === 'pin') pins.push(record);
+      });
+    }
     return pins;
   }
 
@@ -255,13 +277,17 @@ export class Installation {
   async #happen(): Promise<void> {
     const g = this.#random;
     const what = g.int(0, 9);
-    if (what < 3 && this.#instances.length < MOST_INSTANCES) return this.#start();
+    if (what < 3 && this.#instances.length < MOST_INSTANCES + this.#apps.length - 1) return this.#start();
     if (what < 5 && this.#instances.length > 1) return this.#stop();
     if (what < 8 && this.#instances.length > 0) return this.#kill();
     if (this.#instances.length > 0) await this.#freeze();
   }
 
-  async #start(): Promise<void> {
+  #running(name: string): number {
+    return this.#instances.filter((instance) => instance.name === name).length;
+  }
+
+  async #start(name = this.#apps[this.#random.int(0, this.#apps.length - 1)] ?? ''): Promise<void> {
     const g = this.#random;
     const { clock } = this.#world;
     const failures = g.chance(0.3) ? 0 : 0.03;
@@ -270,7 +296,7 @@ export class Installation {
     const app = await this.#world.until(
       startStreamApp({
         client: chaos,
-        topology: this.#topology,
+        topology: partTopology(this.#project, name),
         serdes: framedSerdes,
         logger: this.#listener(),
         standby: STANDBY,
@@ -292,8 +318,8 @@ export class Installation {
       }),
     );
     chaos.isCalm = false;
-    if (this.#instances.length > 0) this.happened.rebalances++;
-    this.#instances.push({ app, chaos, directory });
+    if (this.#running(name) > 0) this.happened.rebalances++;
+    this.#instances.push({ name, app, chaos, directory });
     this.happened.instances = Math.max(this.happened.instances, this.#instances.length);
   }
 
@@ -319,12 +345,15 @@ export class Installation {
     return directory;
   }
 
-  #take(): Instance | undefined {
-    return this.#instances.splice(this.#random.int(0, this.#instances.length - 1), 1)[0];
+  #take(name?: string): Instance | undefined {
+    const own = this.#instances.filter((instance) => name === undefined || instance.name === name);
+    const taken = own[this.#random.int(0, own.length - 1)];
+    this.#instances = this.#instances.filter((instance) => instance !== taken);
+    return taken;
   }
 
-  async #stop(): Promise<void> {
-    const instance = this.#take();
+  async #stop(name?: string): Promise<void> {
+    const instance = this.#take(name);
     if (instance === undefined) return;
     this.happened.rebalances++;
     this.happened.failures += instance.chaos.failures;
@@ -339,8 +368,8 @@ export class Installation {
     this.happened.failures += instance.chaos.failures;
     await this.#world.until(instance.chaos.kill());
     if (instance.directory !== undefined) this.#left.push(instance.directory);
-    if (this.#instances.length > 0) this.happened.rebalances++;
-    if (this.#instances.length === 0 || this.#random.chance(0.5)) await this.#start();
+    if (this.#running(instance.name) > 0) this.happened.rebalances++;
+    if (this.#instances.length === 0 || this.#random.chance(0.5)) await this.#start(instance.name);
   }
 
   /** It stands still, the group gives its slots away, and it goes on without knowing. */
@@ -349,4 +378,11 @@ export class Installation {
     this.happened.rebalances++;
     await this.#instances[nth]?.chaos.freeze(this.#random.int(10, 200));
   }
+}
+
+function shuffled<T>(all: readonly T[], g: Random): T[] {
+  return all
+    .map((each) => ({ each, at: g.int(0, 1_000_000) }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ each }) => each);
 }

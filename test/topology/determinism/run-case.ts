@@ -1,6 +1,7 @@
 /** One determinism run: live under chaos = one uninterrupted replay by its pins = the definition over the set of records and pins. */
 import assert from 'node:assert/strict';
 import { random } from '#topology/testing';
+import { randomParts } from './divide.ts';
 import { type Happened, Installation } from './installation.ts';
 import type { Scenario, Written } from './scenario.ts';
 import { plan } from './workload.ts';
@@ -16,13 +17,22 @@ export interface Case extends Happened {
 
 const WITHOUT_STAGE = /"stage":"[^"]*"/;
 
+export interface CaseOptions {
+  readonly seed: number;
+  readonly records: number;
+  readonly app?: string;
+  /** Some of the stages run as applications of their own. */
+  readonly divided?: boolean;
+}
+
 export async function runCase(
   world: World,
   scenario: Scenario,
-  { seed, records, app }: { readonly seed: number; readonly records: number; readonly app?: string },
+  { seed, records, app, divided = false }: CaseOptions,
 ): Promise<Case> {
-  const installation = new Installation(world, scenario, random(seed + 1), app);
-  const message = `SLUICE_SEED=${seed} (${scenario.name})`;
+  const parts = divided ? randomParts(scenario.stages, random(seed + 2)) : {};
+  const installation = new Installation(world, scenario, random(seed + 1), { app, parts });
+  const message = `SLUICE_SEED=${seed} (${scenario.name}${divided ? `, ${JSON.stringify(parts)}` : ''})`;
   const planned = plan(random(seed), records);
   await installation.open();
   for (const each of planned.records) await installation.step(each);
