@@ -1,18 +1,11 @@
 /** What the commands share that look into a running installation: its address, a client, its topics, and how they print. */
-import {
-  buildTopology,
-  ConfigError,
-  createKafkaClient,
-  type KafkaAdmin,
-  type KafkaClient,
-  type Topology,
-} from '#topology';
+import { ConfigError, createKafkaClient, type KafkaAdmin, type KafkaClient, type Topology } from '#topology';
 import { type AvroViewer, createAvroViewer } from '../connectors/avro/index.ts';
 import { Catalogue } from '../dev/inspect/catalogue.ts';
 import { findInstallation, type Installation } from '../dev/inspect/installation.ts';
 import { type Paint, paintFor } from '../dev/inspect/text-table.ts';
-import { shopStages } from '../processors/index.ts';
 import { lakeTopics } from '../processors/sinks/lake.ts';
+import { shopProject } from './project.ts';
 import { openAdmin } from './reachable.ts';
 import { roleLogger } from './role-logger.ts';
 
@@ -55,7 +48,7 @@ export async function inspecting(
   const logger = roleLogger('inspect', { level: 'error', output: 2 });
   const brokers = installation.kafka.split(',');
   const client = createKafkaClient({ brokers, clientId: 'sluice-inspect', logger });
-  const topology = buildTopology(shopStages, { app: options.app });
+  const topology = shopProject(options.app);
   try {
     const admin = await openAdmin(client, brokers);
     try {

@@ -1,12 +1,13 @@
 /** `sluice describe`: the topology, before any record flows. */
 import { parseArgs } from 'node:util';
-import { buildTopology, ConfigError } from '#topology';
+import { ConfigError } from '#topology';
 import { topologyJson, topologyMermaid, topologyText } from '../../dev/inspect/describe.ts';
-import { shopStages } from '../../processors/index.ts';
 import { jsonText } from '../inspection.ts';
+import { shopApplication, shopProject } from '../project.ts';
 
-export const help = `sluice describe [STAGE] [--json|--mermaid] [--app NAME]
-  The topology of all stages or of one: sub-topologies, tasks, topics read and written, stores, nodes. Nothing needs to run.`;
+export const help = `sluice describe [STAGE] [--json|--mermaid] [--app NAME] [--only STAGES]
+  The topology of all stages or of one: sub-topologies, tasks, topics read and written, stores, nodes. Nothing needs to run.
+  --only A,B: of the application that SLUICE_APPS declares for just these stages.`;
 
 export function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -14,6 +15,7 @@ export function run(args: string[]): Promise<number> {
     allowPositionals: true,
     options: {
       app: { type: 'string', default: 'shop' },
+      only: { type: 'string' },
       json: { type: 'boolean', default: false },
       mermaid: { type: 'boolean', default: false },
     },
@@ -22,7 +24,8 @@ export function run(args: string[]): Promise<number> {
   if (more !== undefined || (values.json && values.mermaid)) {
     throw new ConfigError('SLC_CONFIG_OPTION', 'describe takes one stage at most, and one of --json and --mermaid');
   }
-  const topology = buildTopology(shopStages, { app: values.app });
+  const project = shopProject(values.app);
+  const topology = values.only === undefined ? project : shopApplication(project, values.only);
   const text = values.mermaid ? topologyMermaid(topology, stage) : topologyText(topology, stage);
   process.stdout.write(`${values.json ? jsonText(topologyJson(topology, stage)) : text}\n`);
   return Promise.resolve(0);

@@ -3,7 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
-  buildTopology,
   ConfigError,
   createKafkaClient,
   type KafkaAdmin,
@@ -23,7 +22,6 @@ import { schemas } from '#schemas';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { findInstallation } from '../../dev/inspect/installation.ts';
 import { eraseInReplay } from '../../dev/erase/erase-replay.ts';
-import { shopStages } from '../../processors/index.ts';
 import { confirmed } from '../confirmed.ts';
 import { openAdmin } from '../reachable.ts';
 import { maxSkew, required, topicLimits } from '../environment.ts';
@@ -34,6 +32,7 @@ import { type ProgressLine, ProgressMeter, progressText } from '../replay/progre
 import { startInWorkers, workOn } from '../replay/workers.ts';
 import { workerCount } from '../workers/worker-count.ts';
 import { type ReplayTargets, ReplaySinks } from '../replay/sinks.ts';
+import { shopProject } from '../project.ts';
 import { type RoleLogger, roleLogger } from '../role-logger.ts';
 
 export const help = `sluice replay <stage[,stage]|all> --into NAME [--from TIME|OFFSET|earliest] [--to TIME|OFFSET|now] [--workers N] [--app NAME] [--json] [--dir FOLDER]
@@ -89,7 +88,7 @@ export async function run(args: string[]): Promise<number> {
   const brokers = kafka.split(',');
   const client = createKafkaClient({ brokers, clientId: `${values.app}-replay`, logger });
   const admin = await openAdmin(client, brokers);
-  const live = buildTopology(shopStages, { app: values.app });
+  const live = shopProject(values.app);
   const context = {
     client,
     admin,

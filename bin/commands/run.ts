@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
-  buildTopology,
+  applicationsOf,
   ConfigError,
   createKafkaClient,
   SluiceError,
@@ -12,18 +12,19 @@ import {
   TopologyError,
 } from '#topology';
 import { createAvroSerdes } from '../../connectors/avro/index.ts';
-import { shopStages } from '../../processors/index.ts';
 import { boundGarbage } from '../garbage.ts';
 import { maxSkew, persistentState, required, standbyCount, topicLimits } from '../environment.ts';
 import { stageHealth, stageMetrics, tellMetrics } from '../role-metrics.ts';
 import { workerCount } from '../workers/worker-count.ts';
 import { WorkerPool } from '../workers/worker-pool.ts';
+import { shopApplication, shopProject } from '../project.ts';
 import { type RoleLogger, roleLogger } from '../role-logger.ts';
 
-export const help = `sluice run [--app NAME] [--workers N] [--standby N] [--max-skew SPAN]
+export const help = `sluice run [--app NAME] [--only STAGES] [--workers N] [--standby N] [--max-skew SPAN]
   Runs the stages: reads and writes Kafka (SLUICE_KAFKA), registers schemas (SLUICE_REGISTRY). Stop it with SIGTERM.
   SLUICE_STATE_DIR: state may be larger than memory (SLUICE_STATE_BUDGET, 256MB by default), and a restart reads changelogs from a checkpoint on.
   SLUICE_METRICS_PORT: GET /metrics, /healthz, /readyz there; of several workers each has the next port.
+  --only A,B: the application NAME.<name> that SLUICE_APPS="<name>=A,B;..." declares for just these stages (or --only <name>); without, what is left.
   --workers N: N processes that share the slots; one that dies is started again. On several machines: the same command on each.
   --standby N (SLUICE_STANDBY): N more processes keep the state of each slot (on disk: those of other machines), so that one that dies is replaced soon.
   --max-skew SPAN (SLUICE_MAX_SKEW): a partition waits when it is further ahead, in event time, of one that has unread records; 1d by default, or off.`;
@@ -40,6 +41,7 @@ export async function run(args: string[]): Promise<number> {
     args,
     options: {
       app: { type: 'string', default: 'shop' },
+      only: { type: 'string' },
       workers: { type: 'string' },
       standby: { type: 'string' },
       'max-skew': { type: 'string' },
@@ -48,7 +50,9 @@ export async function run(args: string[]): Promise<number> {
   const options = { standby: standbyCount(values.standby), maxSkewMs: maxSkew(values['max-skew']) };
   const worker = Number(process.env['SLUICE_WORKER'] ?? '');
   const logger = roleLogger('run', worker > 0 ? { base: { worker } } : {});
-  const topology = buildTopology(shopStages, { app: values.app });
+  const project = shopProject(values.app);
+  const topology = shopApplication(project, values.only);
+  tellOthers(project, topology, logger);
   if (values.workers === undefined) return await runStages(topology, options, logger);
   const count = workerCount(values.workers);
   const partitions = Math.max(...topology.subTopologies.map((sub) => sub.partitions));
@@ -56,8 +60,16 @@ export async function run(args: string[]): Promise<number> {
     logger.warn({ partitions }, `${count} workers, but ${partitions} partitions: ${count - partitions} will be idle`);
   }
   const skew = values['max-skew'] === undefined ? [] : ['--max-skew', values['max-skew']];
-  const workerArgs = ['--app', values.app, '--standby', String(options.standby), ...skew];
+  const only = values.only === undefined ? [] : ['--only', values.only];
+  const workerArgs = ['--app', values.app, ...only, '--standby', String(options.standby), ...skew];
   return await superviseWorkers(workerArgs, count, logger);
+}
+
+/** Whoever starts one application of several is told what it does not run. */
+function tellOthers(project: Topology, { app }: Topology, logger: RoleLogger): void {
+  const others = applicationsOf(project).filter((each) => each !== app);
+  if (others.length > 0)
+    logger.info({ app, others }, `${app} is one of several applications; ${others.join(', ')} run the other stages`);
 }
 
 /** The first signal ends the workers in order, the second at once. */

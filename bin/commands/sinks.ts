@@ -1,7 +1,6 @@
 /** Role `sluice sinks`: carries topics to their targets. Start it on more machines to share the partitions. */
 import { parseArgs } from 'node:util';
 import {
-  buildTopology,
   checkSinks,
   ConfigError,
   createKafkaClient,
@@ -18,12 +17,12 @@ import { createAvroSerdes } from '../../connectors/avro/index.ts';
 import { createParquetSink, type LakeSource, type ParquetWriterName } from '../../connectors/parquet/index.ts';
 import { createPostHogSink } from '../../connectors/posthog/index.ts';
 import { createPostgresSink, type TableSource } from '../../connectors/postgres/sink.ts';
-import { shopStages } from '../../processors/index.ts';
 import { lakeSinks, lakeTopics } from '../../processors/sinks/lake.ts';
 import { postHogSink, postHogTopics, productEventOf } from '../../processors/sinks/posthog.ts';
 import { warehouseSink, warehouseTopics } from '../../processors/sinks/warehouse.ts';
 import { durationOf, required, topicLimits } from '../environment.ts';
 import { sinkHealth, sinkMetrics, tellMetrics } from '../role-metrics.ts';
+import { shopProject } from '../project.ts';
 import { roleLogger } from '../role-logger.ts';
 
 export const help = `sluice sinks [--app NAME]
@@ -63,7 +62,7 @@ export async function run(args: string[]): Promise<number> {
     lake: lake === undefined ? [] : lakeSinks(lake),
     postHog: postHog === undefined ? [] : [postHogSink(postHog)],
   };
-  checkSinks(buildTopology(shopStages, { app: values.app }), Object.values(stages).flat());
+  checkSinks(shopProject(values.app), Object.values(stages).flat());
   const runners = [
     ...stages.warehouse.map((stage) => runner(stage)),
     ...stages.lake.map((stage) => runner(stage, { ...LAKE_LIMITS, lingerMs })),

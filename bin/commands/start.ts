@@ -25,6 +25,7 @@ import type { Addresses } from '../../dev/supervisor/parts.ts';
 import type { RoleSpec } from '../../dev/supervisor/roles.ts';
 import { supervise, type Work } from '../../dev/supervisor/supervise.ts';
 import { historyMs } from '../history-option.ts';
+import { shopParts, shopProject } from '../project.ts';
 import { GARBAGE_OPTIONS } from '../garbage.ts';
 import { workerCount } from '../workers/worker-count.ts';
 
@@ -35,7 +36,7 @@ export const help = `sluice start [--seconds N [--flash-sale S] [--flink]] [--ra
   --flink: verifies with Flink too (sluice verify --help).
   --history D: before live traffic, back-dated traffic of so long, on fresh data: 30d are 300,000 events and 30,000 changes.
   --rate X: X times the traffic. --logins X: X times the usual share of logins, attacks among them. --seed N: the same traffic again. --no-simulator: none. --docker: the servers by Docker Compose.
-  --workers N: the stages in N processes.`;
+  --workers N: the stages in N processes. SLUICE_APPS: some of the stages as applications of their own, each in processes of its own.`;
 
 const OPTIONS = {
   seconds: { type: 'string' },
@@ -72,6 +73,8 @@ export async function run(args: string[]): Promise<number> {
     throw new ConfigError('SLC_CONFIG_OPTION', '--seconds has a rate of its own: not with --rate');
   const runArgs = values.workers === undefined ? [] : ['--workers', String(workerCount(values.workers))];
   checkEnvironment(process.env);
+  // Refused before anything starts.
+  shopProject('shop');
   const dir = bounded ? RUN_DIRS.bounded : RUN_DIRS.long;
   const parts = partSpecs(process.env);
   const containers = values.docker ? composeContainers(COMPOSE_FILE, dir, bounded) : undefined;
@@ -242,8 +245,8 @@ function roles(
   // One port each: a given one is that of the first.
   const first = Number(env['SLUICE_METRICS_PORT'] || 0);
   let nth = 0;
-  const role = (name: string, tier: RoleSpec['tier'], args: readonly string[] = []): RoleSpec => ({
-    name,
+  const role = (name: string, tier: RoleSpec['tier'], args: readonly string[] = [], as = name): RoleSpec => ({
+    name: as,
     tier,
     command: roleCommand(name, args),
     env: { ...env, SLUICE_METRICS_PORT: String(first === 0 ? 0 : first + nth++) },
@@ -257,6 +260,10 @@ function roles(
     ...(simulatorArgs === undefined ? [] : [role('simulate', 'traffic', simulatorArgs)]),
     // Its port of metrics is the last one: those of the others stay what they were.
     ...(env['SLUICE_DASHBOARD'] === undefined ? [] : [role('dashboard', 'target')]),
+    // What SLUICE_APPS takes out of `run`, each beside it.
+    ...Object.keys(shopParts(env['SLUICE_APPS'])).map((part) =>
+      withBoundGarbage(role('run', 'topology', [...runArgs, '--only', part], `run.${part}`)),
+    ),
   ];
 }
 

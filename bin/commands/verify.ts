@@ -1,7 +1,7 @@
 /** Role `sluice verify`: is every row of silver and gold what bronze demands? */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildTopology, ConfigError, createKafkaClient, sinkDeadLetterTopicOf } from '#topology';
+import { ConfigError, createKafkaClient, sinkDeadLetterTopicOf } from '#topology';
 import { schemas } from '#schemas';
 import { createAvroSerdes, createAvroViewer } from '../../connectors/avro/index.ts';
 import { readLake } from '../../connectors/parquet/index.ts';
@@ -18,10 +18,11 @@ import { reportReplay } from '../../dev/verify/replay/report-replay.ts';
 import { verifyReplay } from '../../dev/verify/replay/verify-replay.ts';
 import { isRight, report } from '../../dev/verify/report.ts';
 import { verifyTables } from '../../dev/verify/verify.ts';
-import { shopStages, topics } from '../../processors/index.ts';
+import { topics } from '../../processors/index.ts';
 import { personalTopics } from '../../processors/personal-data.ts';
 import { lakeStageOf, lakeTopics } from '../../processors/sinks/lake.ts';
 import { required } from '../environment.ts';
+import { shopProject } from '../project.ts';
 import { openAdmin } from '../reachable.ts';
 import { roleLogger } from '../role-logger.ts';
 
@@ -76,7 +77,7 @@ export async function run(args: string[]): Promise<number> {
       client,
       serdes,
       schemas,
-      topology: buildTopology(shopStages, { app: values.app }),
+      topology: shopProject(values.app),
       postgres,
       lake: lakeOf(values.lake),
       personal: personalTables(),
@@ -156,7 +157,7 @@ async function certify(options: {
     await (await openAdmin(client, brokers)).close();
     const { plan, verdicts } = await verifyReplay({
       client,
-      live: buildTopology(shopStages, { app }),
+      live: shopProject(app),
       id,
       viewer: new ByteViewer(registry === undefined ? undefined : createAvroViewer({ registryUrl: registry })),
       timeoutMs,

@@ -1,6 +1,6 @@
 /** What the dashboard shows of Kafka: asked again and again, over connections that are thrown away after a failure. */
 import {
-  buildTopology,
+  applicationsOf,
   createKafkaClient,
   type KafkaAdmin,
   type KafkaClient,
@@ -13,8 +13,8 @@ import { ClockFollower, type Clocks, type HeldBack } from '../../dev/inspect/clo
 import { sinkLags, type SinkTarget, stageLags, type TaskLag } from '../../dev/inspect/lag.ts';
 import { PutAsideCounter } from '../../dev/inspect/put-aside.ts';
 import { RecordRates, type TopicRate } from '../../dev/inspect/record-rates.ts';
-import { shopStages } from '../../processors/index.ts';
 import { lakeTopics } from '../../processors/sinks/lake.ts';
+import { shopProject } from '../project.ts';
 
 /** A connection to Kafka for one probe at a time; made when it is needed. */
 export class KafkaConnection {
@@ -67,7 +67,7 @@ async function close(opened: Promise<{ readonly client: KafkaClient; readonly ad
 
 /** The shop's topology, and how the page sees it. */
 export function shopTopology(app: string): { readonly topology: Topology; readonly catalogue: Catalogue } {
-  const topology = buildTopology(shopStages, { app });
+  const topology = shopProject(app);
   return { topology, catalogue: new Catalogue(topology, Object.values(lakeTopics).flat()) };
 }
 
@@ -129,7 +129,7 @@ export function streamsProbe(
       const clocks = await follower.read(client, admin, deadline);
       const [topics, workers, all] = [
         await rates.read(client, admin, names, deadline),
-        await workersOf(admin, topology.app),
+        await workersOf(admin, applicationsOf(topology)),
         await admin.listTopics(),
       ];
       const aside = all.filter((name) => name.endsWith('.late') || name.endsWith('.dlq'));
@@ -179,7 +179,7 @@ export function sinksProbe(
       });
       const { sinks: lags, problems } = await sinkLags(admin, targets);
       const members: StreamsNow['workers'][] = [];
-      for (const { name } of sinks) members.push(await workersOf(admin, `${app}.sink.${name}`));
+      for (const { name } of sinks) members.push(await workersOf(admin, [`${app}.sink.${name}`]));
       return sinks.map(({ name }, i) => {
         const problem = problems.find(({ sink }) => sink === name)?.reason ?? null;
         const behind = lags.reduce((sum, each) => sum + (each.sink === name ? each.behind : 0), 0);
@@ -210,29 +210,36 @@ const TIMEOUT_MS = 8_000;
 class ReadRates {
   #last: { readonly at: number; readonly positions: ReadonlyMap<string, bigint> } | undefined;
 
-  /** Records per second by `<topic>`; empty at the first reading. */
+  /** Records per second by `<application>|<topic>`; empty at the first reading. */
   read(clocks: Clocks, topics: ReadonlyMap<string, TopicRate>): Map<string, number> {
     const at = performance.now();
     const rates = new Map<string, number>();
     const positions = new Map<string, bigint>();
-    for (const [id, { topic, position }] of clocks.inputs) {
+    for (const [id, { app, topic, position }] of clocks.inputs) {
       if (position === null) continue;
       positions.set(id, position);
       const before = this.#last?.positions.get(id);
       if (this.#last === undefined || before === undefined) continue;
       const share = topics.get(topic)?.share ?? 1;
       const came = (Math.max(0, Number(position - before)) * share) / ((at - this.#last.at) / 1_000);
-      rates.set(topic, (rates.get(topic) ?? 0) + came);
+      const reader = `${app}|${topic}`;
+      rates.set(reader, (rates.get(reader) ?? 0) + came);
     }
     this.#last = { at, positions };
     return rates;
   }
 }
 
-async function workersOf(admin: KafkaAdmin, app: string): Promise<StreamsNow['workers']> {
+/** Of all these groups. */
+async function workersOf(admin: KafkaAdmin, groups: readonly string[]): Promise<StreamsNow['workers']> {
   try {
-    const members = await admin.groupMembers(app);
-    return { members: members.length, slots: new Set(members.flatMap(({ partitions }) => partitions)).size };
+    let [all, slots] = [0, 0];
+    for (const group of groups) {
+      const members = await admin.groupMembers(group);
+      all += members.length;
+      slots += new Set(members.flatMap(({ partitions }) => partitions)).size;
+    }
+    return { members: all, slots };
   } catch (error) {
     if ((error as { code?: string }).code === 'SLC_BROKER_REBALANCING') return null;
     throw error;
@@ -253,7 +260,8 @@ function stagesOf(
       undefined,
     );
     const written = writes.map((topic) => topics.get(topic)?.perSecond ?? null);
-    const read = from.map((topic) => reads.get(topic) ?? null);
+    const app = clocks.topology.owners.get(name) ?? clocks.topology.app;
+    const read = from.map((topic) => reads.get(`${app}|${topic}`) ?? null);
     return {
       name,
       inPerSecond: sumOf(read),

@@ -138,8 +138,9 @@ export class UserErasure {
   async #run(producer: KafkaProducer, before: Erasure): Promise<Erased> {
     let erasure = await this.#record(producer, { ...before, isDone: false });
     const stores: Record<string, number> = this.#countEntries([]);
-    for (const slot of new Set(this.#entries.map(({ partition }) => partition))) {
-      this.#options.progress(`erasing state of slot ${slot}`);
+    const slots = this.#entries.map(({ store, partition }) => ({ app: this.#appOf(store), partition }));
+    for (const slot of new Map(slots.map((each) => [`${each.app}-${each.partition}`, each])).values()) {
+      this.#options.progress(`erasing state of slot ${slot.partition} of ${slot.app}`);
       const [next, erased] = await this.#eraseSlot(slot, erasure);
       erasure = next;
       for (const { store } of erased) stores[store] = (stores[store] ?? 0) + 1;
@@ -187,26 +188,37 @@ export class UserErasure {
     return now;
   }
 
+  /** The application whose slots have that store. */
+  #appOf(store: string): string {
+    const { app, owners, subTopologies } = this.#options.topology;
+    const sub = subTopologies.find(({ stores }) => stores.some(({ name }) => name === store));
+    return (sub && owners.get(sub.stage)) ?? app;
+  }
+
   /**
    * Takes the slot, as a process does whose predecessor has died: whoever runs it loses what is not committed, and finds the tombstones when it restores.
    * TaskMigratedError when it takes the slot back faster than the entries are read, again and again.
    */
-  async #eraseSlot(slot: number, before: Erasure): Promise<[Erasure, FoundEntry[]]> {
-    const { client, topology } = this.#options;
+  async #eraseSlot(
+    { app, partition }: { readonly app: string; readonly partition: number },
+    before: Erasure,
+  ): Promise<[Erasure, FoundEntry[]]> {
+    const { client } = this.#options;
+    const stores = this.#options.stores.filter(({ name }) => this.#appOf(name) === app);
     let erasure = before;
     const erased: FoundEntry[] = [];
     for (let nth = 1; ; nth++) {
       const producer = await client.producer({
-        transactionalId: `${topology.app}-${slot}`,
+        transactionalId: `${app}-${partition}`,
         transactionTimeoutMs: TRANSACTION_MS,
       });
       try {
         await producer.fence();
-        const entries = await findEntries(this.#options, this.#options.stores, slot);
+        const entries = await findEntries(this.#options, stores, partition);
         for (const some of inParts(entries)) {
-          let { stores } = erasure;
-          for (const { store } of some) stores = plus(stores, store, 1);
-          const counted = { ...erasure, stores, at: Date.now() };
+          let counts = erasure.stores;
+          for (const { store } of some) counts = plus(counts, store, 1);
+          const counted = { ...erasure, stores: counts, at: Date.now() };
           await producer.begin();
           await producer.send([...tombstonesOf(some).map(({ ready }) => ready), erasureBatch(counted)]);
           await producer.commit();

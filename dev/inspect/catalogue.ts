@@ -1,5 +1,6 @@
 /** What each topic of an installation is, by its name and the topology. */
 import {
+  applicationsOf,
   deadLetterTopicOf,
   type DeclaredTopic,
   HINTS_TOPIC,
@@ -55,7 +56,7 @@ export class Catalogue {
       this.#put(lateTopicOf(name), { kind: 'late', of: name });
       this.#put(deadLetterTopicOf(name), { kind: 'dlq', of: name });
     }
-    this.#put(ledgerTopicOf(topology.app), { kind: 'ledger' });
+    for (const app of applicationsOf(topology)) this.#put(ledgerTopicOf(app), { kind: 'ledger' });
     this.#put(HINTS_TOPIC, { kind: 'hints' });
   }
 

@@ -1,5 +1,6 @@
 /** The clocks of an application as its log tells them: positions, hints, promises; and which writer holds a watermark back. */
 import {
+  applicationsOf,
   type CommittedOffset,
   type Hint,
   HINTS_TOPIC,
@@ -17,6 +18,8 @@ import { scan } from './scan.ts';
 
 /** An input of a task, as its group has committed it. */
 export interface InputClock extends TopicPartition {
+  /** The application that reads it: of a divided project a topic may have several readers. */
+  readonly app: string;
   /** Next offset to process; null when nothing was committed yet. */
   readonly position: bigint | null;
   /** The end of what can be read. */
@@ -51,6 +54,7 @@ type Hints = ReadonlyMap<string, ReadonlyMap<string, Hint>>;
 /** All clocks at one moment. */
 export class Clocks {
   readonly topology: Topology;
+  /** By `idOf`. */
   readonly inputs: ReadonlyMap<string, InputClock>;
   /** False when the time ran out before ledger and hints were read. */
   readonly complete: boolean;
@@ -92,7 +96,8 @@ export class Clocks {
       .filter((sub) => sub.stage === stage && partition < sub.partitions)
       .filter((sub) => writing === undefined || sub.sinks.some((sink) => sink.topic.name === writing))
       .flatMap((sub) => sub.sources.map((source) => source.topic.name));
-    return [...new Set(topics)].flatMap((topic) => this.inputs.get(`${topic}/${partition}`) ?? []);
+    const app = this.topology.owners.get(stage) ?? this.topology.app;
+    return [...new Set(topics)].flatMap((topic) => this.inputs.get(idOf({ app, topic, partition })) ?? []);
   }
 
   /** Who holds the least of these inputs back: down to the writer of an origin, or to the task whose operators wait. */
@@ -135,6 +140,8 @@ export class ClockFollower {
   readonly #topology: Topology;
   readonly #hints = new Map<string, Map<string, Hint>>();
   readonly #watermarks = new Map<string, TopicWatermark>();
+  /** By topic the keys of its watermarks. */
+  readonly #readers = new Map<string, string[]>();
   /** Next offset to read, by `<topic>/<partition>`. */
   readonly #next = new Map<string, bigint>();
 
@@ -145,33 +152,42 @@ export class ClockFollower {
   /** What it knows stays when this rejects, or when the time runs out. `deadline`: wall clock, ms. */
   async read(client: KafkaClient, admin: KafkaAdmin, deadline: number): Promise<Clocks> {
     const topology = this.#topology;
-    const there = await admin.partitionCounts([...inputTopics(topology).keys()]);
-    const inputs = [...inputTopics(topology)].flatMap(([topic, count]) =>
-      Array.from({ length: Math.min(count, there.get(topic) ?? 0) }, (_, partition) => ({ topic, partition })),
+    const read = inputTopics(topology);
+    const there = await admin.partitionCounts([...new Set(read.map(({ topic }) => topic))]);
+    const inputs = read.flatMap(({ app, topic, partitions }) =>
+      Array.from({ length: Math.min(partitions, there.get(topic) ?? 0) }, (_, partition) => ({
+        app,
+        topic,
+        partition,
+      })),
     );
     // Positions first: the ends are then at least as far.
-    const committed = await admin.committedOffsets(topology.app, inputs);
-    const offsets = await admin.offsets(inputs, { committed: true });
+    const positions = new Map<string, CommittedOffset>();
+    for (const [app, own] of Map.groupBy(inputs, (input) => input.app)) {
+      for (const each of await admin.committedOffsets(app, own)) positions.set(idOf({ app, ...each }), each);
+    }
+    const partitions = new Map(inputs.map(({ topic, partition }) => [`${topic}/${partition}`, { topic, partition }]));
+    const offsets = await admin.offsets([...partitions.values()], { committed: true });
+    const ranges = new Map([...partitions.keys()].map((id, i) => [id, offsets[i]]));
     // Also of topics that are not there yet: what is promised before they are would be missed.
-    for (const [topic, count] of inputTopics(topology))
-      for (let partition = 0; partition < count; partition++) this.#expect({ topic, partition });
+    for (const { app, topic, partitions: count } of read)
+      for (let partition = 0; partition < count; partition++) this.#expect({ app, topic, partition });
     const complete = await this.#follow(client, admin, deadline);
-    const positions = new Map(committed.map((each) => [`${each.topic}/${each.partition}`, each]));
-    const clocks = inputs.map((at, i): [string, InputClock] => {
-      const id = `${at.topic}/${at.partition}`;
-      return [id, this.#clockOf(at, positions.get(id), offsets[i] ?? { start: 0n, end: 0n })];
+    const clocks = inputs.map((at): [string, InputClock] => {
+      const range = ranges.get(`${at.topic}/${at.partition}`) ?? { start: 0n, end: 0n };
+      return [idOf(at), this.#clockOf(at, positions.get(idOf(at)), range)];
     });
     return new Clocks(topology, new Map(clocks), this.#hints, complete);
   }
 
   #clockOf(
-    at: TopicPartition,
+    at: ReadPartition,
     held: CommittedOffset | undefined,
     { start, end }: { readonly start: bigint; readonly end: bigint },
   ): InputClock {
     const position = held?.offset ?? null;
     const from = position ?? start;
-    const derived = this.#watermarks.get(`${at.topic}/${at.partition}`);
+    const derived = this.#watermarks.get(idOf(at));
     derived?.advance(from);
     return {
       ...at,
@@ -185,19 +201,20 @@ export class ClockFollower {
   }
 
   /** A derived topic's clock is made of its writers' promises. */
-  #expect({ topic, partition }: TopicPartition): void {
-    const id = `${topic}/${partition}`;
+  #expect({ app, topic, partition }: ReadPartition): void {
+    const id = idOf({ app, topic, partition });
     const writers = this.#topology.writers.get(topic);
     if (writers === undefined || this.#watermarks.has(id)) return;
     const names = writers.flatMap(({ stage, partitions }) =>
       Array.from({ length: partitions }, (_, p) => `${stage}/${p}`),
     );
     this.#watermarks.set(id, new TopicWatermark(partition, names));
+    this.#readers.set(topic, [...(this.#readers.get(topic) ?? []), id]);
   }
 
   async #follow(client: KafkaClient, admin: KafkaAdmin, deadline: number): Promise<boolean> {
-    const readers = Map.groupBy(this.#watermarks, ([id]) => id.slice(0, id.lastIndexOf('/')));
-    const ranges = await rangesOf(admin, [ledgerTopicOf(this.#topology.app), HINTS_TOPIC]);
+    const ledgers = applicationsOf(this.#topology).map(ledgerTopicOf);
+    const ranges = await rangesOf(admin, [...ledgers, HINTS_TOPIC]);
     const next = ({ topic, partition }: TopicPartition): bigint => this.#next.get(`${topic}/${partition}`) ?? 0n;
     // A topic that was deleted and made anew begins anew.
     for (const range of ranges) if (range.end < next(range)) this.#next.delete(`${range.topic}/${range.partition}`);
@@ -209,7 +226,8 @@ export class ClockFollower {
         if (topic === HINTS_TOPIC) this.#hear(parseHint(cursor.valueBytes()));
         else {
           const record = parseLedgerRecord(cursor.keyBytes(), cursor.valueBytes());
-          if (record?.kind === 'promise') for (const [, each] of readers.get(record.topic) ?? []) each.receive(record);
+          const readers = record?.kind === 'promise' ? (this.#readers.get(record.topic) ?? []) : [];
+          if (record?.kind === 'promise') for (const id of readers) this.#watermarks.get(id)?.receive(record);
         }
         this.#next.set(`${topic}/${partition}`, BigInt(cursor.offset) + 1n);
         return undefined;
@@ -233,9 +251,20 @@ function leastOf(inputs: readonly InputClock[]): InputClock | undefined {
   return first && inputs.reduce((a, b) => (b.watermark < a.watermark ? b : a), first);
 }
 
-function inputTopics(topology: Topology): Map<string, number> {
-  const sources = topology.subTopologies.flatMap((sub) => sub.sources);
-  return new Map(sources.map(({ topic }) => [topic.name, topic.partitions]));
+/** A partition, and the application that reads it. */
+type ReadPartition = TopicPartition & { readonly app: string };
+
+const idOf = ({ app, topic, partition }: ReadPartition): string => `${app}|${topic}/${partition}`;
+
+/** What the applications of the project read, each topic once for each of them. */
+function inputTopics(
+  topology: Topology,
+): { readonly app: string; readonly topic: string; readonly partitions: number }[] {
+  const all = topology.subTopologies.flatMap(({ stage, sources }) => {
+    const app = topology.owners.get(stage) ?? topology.app;
+    return sources.map(({ topic: { name, partitions } }) => ({ app, topic: name, partitions }));
+  });
+  return [...new Map(all.map((each) => [`${each.app}|${each.topic}`, each])).values()];
 }
 
 /** The clock that a slot commits beside its position, ms. */

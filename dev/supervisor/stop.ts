@@ -56,7 +56,11 @@ export async function endLeftovers(entries: readonly ProcessEntry[], print: (lin
   const named = new Set(LEFT_ORDER.flat());
   await sleep(SETTLE_MS);
   for (const names of LEFT_ORDER) {
-    const here = entries.filter(({ name }) => (names.length === 0 ? !named.has(name) : names.includes(name)));
+    const here = entries.filter(({ name }) => {
+      // `run.fraud` is a `run`.
+      const [role = ''] = name.split('.', 1);
+      return names.length === 0 ? !named.has(role) : names.includes(role);
+    });
     await Promise.all(
       here.map(async (entry) => {
         if (!isAlive(entry)) return;

@@ -1,5 +1,6 @@
 /** The dump that verify works on: bronze and pins for the oracles, silver and gold as they are. */
 import {
+  applicationsOf,
   isErasure,
   isTimeHeader,
   type KafkaAdmin,
@@ -16,6 +17,7 @@ import {
   SluiceError,
   textSerde,
   TIME_HEADER,
+  type Topology,
   type TopicPartition,
   watermarkOf,
 } from '#topology';
@@ -64,14 +66,14 @@ export interface DumpOptions {
 }
 
 /** Takes the ends. Bronze and outputs first: a pin written between the two calls can only lie at or beyond a frozen end. */
-export async function freeze(admin: KafkaAdmin, app: string): Promise<Frozen> {
+export async function freeze(admin: KafkaAdmin, project: Topology): Promise<Frozen> {
   const tables = VERIFIED_TABLES.flatMap((table) =>
     table.late ? [table.name, lateTopicOf(table.name)] : [table.name],
   );
   const ranges = await rangesOf(admin, [...BRONZE_TOPICS, ...tables]);
   const bronzeTopics = new Set<string>(BRONZE_TOPICS);
   const bronze = ranges.filter((range) => bronzeTopics.has(range.topic));
-  const ledger = await rangesOf(admin, [ledgerTopicOf(app)]);
+  const ledger = await rangesOf(admin, applicationsOf(project).map(ledgerTopicOf));
   for (const topic of BRONZE_TOPICS) {
     if (!bronze.some((range) => range.topic === topic))
       throw new SluiceError('SLC_VERIFY_TOPIC', `there is no topic ${topic}`);

@@ -1,5 +1,6 @@
-/** How far an application has come, read from Kafka alone: positions of its group, open transactions, hints, the promises of its ledger. */
+/** How far the applications of a project have come, read from Kafka alone: positions of its group, open transactions, hints, the promises of its ledger. */
 import {
+  applicationsOf,
   HINTS_TOPIC,
   HintView,
   type KafkaAdmin,
@@ -17,11 +18,14 @@ const TICK_MS = 1_000;
 /** A writer of hints that has been silent for this long no longer counts where there are others, ms. */
 const IDLE_AFTER_MS = 60_000;
 
-/** Watches one application. Each answer is undefined when nothing is left to wait for, else what it waits for, for people. */
+/** Watches a project: one application, or those that it is divided into. Each answer is undefined when nothing is left to wait for, else what it waits for, for people. */
 export class AppProgress {
   readonly #client: KafkaClient;
   readonly #admin: KafkaAdmin;
   readonly #topology: Topology;
+  readonly #apps: readonly string[];
+  /** Per application what it reads. */
+  readonly #inputsOf = new Map<string, readonly TopicPartition[]>();
   readonly #inputs: readonly TopicPartition[];
   readonly #outputs: readonly TopicPartition[];
   readonly #hints = new HintView();
@@ -36,24 +40,42 @@ export class AppProgress {
     this.#admin = admin;
     this.#topology = topology;
     this.#inputs = partitionsOf(topology.subTopologies.flatMap((sub) => sub.sources));
+    this.#apps = applicationsOf(topology);
+    for (const app of this.#apps) {
+      const own = topology.subTopologies.filter(({ stage }) => topology.owners.get(stage) === app);
+      this.#inputsOf.set(app, partitionsOf(own.flatMap((sub) => sub.sources)));
+    }
     this.#outputs = partitionsOf(topology.subTopologies.flatMap((sub) => sub.sinks));
   }
 
   /** Whether everything that lies in the input and repartition topics is processed and committed. */
   async records(): Promise<string | undefined> {
+    const waiting = (await this.#unread()) ?? (await this.#transactions());
+    if (waiting !== undefined || this.#apps.length === 1) return waiting;
+    // They were asked one after the other: the last may have written what the first reads.
+    return await this.#unread();
+  }
+
+  async #unread(): Promise<string | undefined> {
+    for (const [app, inputs] of this.#inputsOf) {
+      const behind = await this.#behind(app, inputs);
+      if (behind.length > 0) return `group ${app} is behind in ${some(behind)}`;
+    }
+    return undefined;
+  }
+
+  async #behind(app: string, inputs: readonly TopicPartition[]): Promise<string[]> {
     // Positions first, ends after them: what is equal then was equal when the positions were read.
     const positions = new Map<string, bigint>();
-    for (const committed of await this.#admin.committedOffsets(this.#topology.app, this.#inputs)) {
+    for (const committed of await this.#admin.committedOffsets(app, inputs)) {
       positions.set(idOf(committed), committed.offset);
     }
-    const ends = await this.#admin.offsets(this.#inputs, { committed: false });
-    const behind = this.#inputs.flatMap((input, i) => {
+    const ends = await this.#admin.offsets(inputs, { committed: false });
+    return inputs.flatMap((input, i) => {
       const { start = 0n, end = 0n } = ends[i] ?? {};
       const at = positions.get(idOf(input)) ?? start;
       return at >= end ? [] : [`${idOf(input)} at ${at} of ${end}`];
     });
-    if (behind.length > 0) return `group ${this.#topology.app} is behind in ${some(behind)}`;
-    return await this.#transactions();
   }
 
   /** Whether all hints of the senders have become pins. */
@@ -61,8 +83,9 @@ export class AppProgress {
     await this.#follow(deadline);
     const origins = this.#inputs.filter((input) => !this.#topology.writers.has(input.topic));
     const clocks = new Map<string, number>();
-    for (const { topic, partition, metadata } of await this.#admin.committedOffsets(this.#topology.app, origins)) {
-      clocks.set(idOf({ topic, partition }), clockOf(metadata));
+    for (const app of this.#apps) {
+      for (const { topic, partition, metadata } of await this.#admin.committedOffsets(app, origins))
+        clocks.set(idOf({ topic, partition }), clockOf(metadata));
     }
     const ends = await this.#admin.offsets(origins, { committed: true });
     const pending = origins.flatMap((origin, i) => {
@@ -100,10 +123,10 @@ export class AppProgress {
 
   /** Records that are acknowledged but whose transaction has no marker yet: they are part of what was committed, or will be aborted. */
   async #transactions(): Promise<string | undefined> {
-    const ledger = { topic: ledgerTopicOf(this.#topology.app), partition: 0 };
+    const ledgers = this.#apps.map((app) => ({ topic: ledgerTopicOf(app), partition: 0 }));
     // Kafka refuses to be asked twice for one partition: a repartition topic is an input and an output.
     const partitions = [
-      ...new Map([...this.#inputs, ...this.#outputs, ledger].map((each) => [idOf(each), each] as const)).values(),
+      ...new Map([...this.#inputs, ...this.#outputs, ...ledgers].map((each) => [idOf(each), each] as const)).values(),
     ];
     const stable = await this.#admin.offsets(partitions, { committed: true });
     const high = await this.#admin.offsets(partitions, { committed: false });
@@ -112,7 +135,8 @@ export class AppProgress {
   }
 
   async #follow(deadline: number): Promise<void> {
-    const ranges = (await rangesOf(this.#admin, [ledgerTopicOf(this.#topology.app), HINTS_TOPIC])).map((range) => {
+    const topics = [...this.#apps.map(ledgerTopicOf), HINTS_TOPIC];
+    const ranges = (await rangesOf(this.#admin, topics)).map((range) => {
       const read = this.#read.get(idOf(range)) ?? range.start;
       return { ...range, start: read > range.start ? read : range.start };
     });

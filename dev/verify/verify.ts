@@ -108,7 +108,7 @@ class Verification {
     for (;;) {
       await this.#until(() => this.#progress.records());
       await this.#until(() => this.#progress.hints(this.#deadline));
-      const results = await this.#compareOnce(await freeze(this.#admin, this.#options.topology.app));
+      const results = await this.#compareOnce(await freeze(this.#admin, this.#options.topology));
       if (results !== undefined) return results;
     }
   }
@@ -132,7 +132,7 @@ class Verification {
       }
       await this.#until(() => this.#progress.records());
       await this.#until(() => this.#progress.hints(this.#deadline));
-      const settled = await freeze(this.#admin, this.#options.topology.app);
+      const settled = await freeze(this.#admin, this.#options.topology);
       if (!sameInputs(frozen, settled)) return this.#again();
       this.#say('reading silver and gold');
       const outputs = await dumpOutputs(this.#dump, settled, this.#definitions);

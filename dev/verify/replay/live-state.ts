@@ -1,10 +1,13 @@
 /** What live and replay have come to: promises of what they write, and whether live stands where the replay ended. */
 import {
+  applicationsOf,
   type CommittedOffset,
   type KafkaAdmin,
   type KafkaClient,
   type LedgerView,
   readLedger,
+  readLedgers,
+  replayInternalOf,
   replayNameOf,
   type ReplayInput,
   type ReplayPlan,
@@ -34,9 +37,9 @@ export class LiveState {
     this.#plan = plan;
   }
 
-  /** Reads both ledgers again. */
+  /** Reads the ledgers again. */
   async follow(): Promise<void> {
-    this.#liveLedger = await readLedger(this.#client, this.#admin, this.#live.app, systemClock);
+    this.#liveLedger = await readLedgers(this.#client, this.#admin, this.#live, systemClock);
     if (this.#replayLedger !== undefined) return;
     this.#replayAt = byId(await this.#admin.committedOffsets(this.#replay.app, this.#plan.inputs));
     this.#replayLedger = await readLedger(this.#client, this.#admin, this.#replay.app, systemClock);
@@ -78,9 +81,10 @@ export class LiveState {
         leastPromise(this.#replay, renamed, this.#replayLedger?.promises),
     );
     if (late !== undefined) return late.written;
-    const positions = byId(await this.#admin.committedOffsets(this.#live.app, this.#plan.inputs));
+    const live = await this.#readersOf(this.#plan.inputs);
     return this.#plan.inputs
-      .filter((input) => input.end > input.start && (positions.get(idOf(input))?.offset ?? input.start) < input.end)
+      .filter((input) => input.end > input.start)
+      .filter((input) => live(input).some((there) => (there?.offset ?? input.start) < input.end))
       .map(idOf)[0];
   }
 
@@ -100,24 +104,22 @@ export class LiveState {
   async #isAtEnds(): Promise<boolean> {
     const { inputs } = this.#plan;
     const [live, replay] = await Promise.all([
-      this.#admin.committedOffsets(this.#live.app, inputs),
+      this.#readersOf(inputs),
       this.#admin.committedOffsets(this.#replay.app, inputs),
     ]);
-    const [atLive, atReplay] = [byId(live), byId(replay)];
+    const atReplay = byId(replay);
     return inputs.every((input) => {
-      const [there, here] = [atLive.get(idOf(input)), atReplay.get(idOf(input))];
-      const isThere = (there?.offset ?? input.start) === input.end && (here?.offset ?? input.start) === input.end;
-      return isThere && (!input.origin || clockOf(there, -Infinity) === clockOf(here, input.startClock));
+      const here = atReplay.get(idOf(input));
+      if ((here?.offset ?? input.start) !== input.end) return false;
+      return live(input).every((there) => {
+        if ((there?.offset ?? input.start) !== input.end) return false;
+        return !input.origin || clockOf(there, -Infinity) === clockOf(here, input.startClock);
+      });
     });
   }
 
   /** What live's stages hand to each other is read, and no transaction is open in what they write. */
   async #isDrained(): Promise<boolean> {
-    const read = new Set(
-      this.#live.subTopologies
-        .filter(({ stage }) => this.#plan.stages.includes(stage))
-        .flatMap((sub) => sub.sources.map(({ topic }) => topic.name)),
-    );
     const partitions = this.#written().flatMap(({ written, count }) =>
       Array.from({ length: count }, (_, partition): TopicPartition => ({ topic: written, partition })),
     );
@@ -125,12 +127,27 @@ export class LiveState {
       this.#admin.offsets(partitions, { committed: false }),
       this.#admin.offsets(partitions, { committed: true }),
     ]);
-    const positions = byId(await this.#admin.committedOffsets(this.#live.app, partitions));
+    const live = await this.#readersOf(partitions);
     return partitions.every((at, i) => {
       const { start = 0n, end = 0n } = high[i] ?? {};
       if (stable[i]?.end !== end) return false;
-      return !read.has(at.topic) || (positions.get(idOf(at))?.offset ?? start) >= end;
+      return live(at).every((there) => (there?.offset ?? start) >= end);
     });
+  }
+
+  /** Where live stands: of a partition one position for each application of live with a stage of the plan that reads it; undefined: none yet. */
+  async #readersOf(
+    partitions: readonly TopicPartition[],
+  ): Promise<(at: TopicPartition) => (CommittedOffset | undefined)[]> {
+    const { owners, subTopologies } = this.#live;
+    const found: { topics: ReadonlySet<string>; positions: ReadonlyMap<string, CommittedOffset> }[] = [];
+    for (const app of applicationsOf(this.#live)) {
+      const own = subTopologies.filter(({ stage }) => owners.get(stage) === app && this.#plan.stages.includes(stage));
+      const topics = new Set(own.flatMap(({ sources }) => sources.map(({ topic }) => topic.name)));
+      const read = partitions.filter(({ topic }) => topics.has(topic));
+      if (read.length > 0) found.push({ topics, positions: byId(await this.#admin.committedOffsets(app, read)) });
+    }
+    return (at) => found.filter(({ topics }) => topics.has(at.topic)).map(({ positions }) => positions.get(idOf(at)));
   }
 
   /** Topics written by the live stages that the replay ran again. */
@@ -142,7 +159,7 @@ export class LiveState {
       renamed:
         'value' in topic
           ? replayNameOf(written, this.#plan.id)
-          : `${this.#replay.app}${written.slice(this.#live.app.length)}`,
+          : replayInternalOf(this.#live, this.#replay.app, written),
       count: topic.partitions,
     }));
   }
