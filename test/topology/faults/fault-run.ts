@@ -15,9 +15,11 @@ import {
   type KafkaAdmin,
   type KafkaClient,
   type KafkaProducer,
+  type Parts,
   partitionFor,
   RecordCursor,
   type StreamApp,
+  type Topology,
   type TopicPartition,
 } from '#topology';
 import { randomOf } from '../../random.ts';
@@ -97,6 +99,7 @@ export class FaultRun {
   readonly workers: Worker[] = [];
   readonly records: number;
   sent = 0;
+  readonly #topology: Topology;
   readonly #env: NodeJS.ProcessEnv;
   readonly #own: (nth: number) => NodeJS.ProcessEnv;
   readonly #users = new Map<string, number>();
@@ -109,17 +112,19 @@ export class FaultRun {
   #perSecond = 0;
   #closed = false;
 
-  /** `env`: of all workers, or of each, counted from 0. */
+  /** `env`: of all workers, or of each, counted from 0. `parts`: what runs as applications of their own. */
   constructor(
     name: string,
     brokers: string,
     records: number,
     env: NodeJS.ProcessEnv | ((nth: number) => NodeJS.ProcessEnv) = {},
+    parts: Parts = {},
   ) {
     this.app = `${name}-${randomUUID().slice(0, 8)}`;
     this.brokers = brokers;
     this.records = records;
     this.topics = clickTopics(this.app);
+    this.#topology = clickTopology(this.app, parts);
     const { random, seed } = randomOf(name);
     this.random = random;
     this.seed = seed;
@@ -128,6 +133,7 @@ export class FaultRun {
     this.#env = {
       TEST_APP: this.app,
       TEST_KAFKA: brokers,
+      TEST_PARTS: JSON.stringify(parts),
       TEST_SESSION_MS: String(SESSION_MS),
       // What was repartitioned is counted.
       TEST_TRIM_MS: '600000',
@@ -149,8 +155,9 @@ export class FaultRun {
     this.#producer = await this.client.producer();
   }
 
-  start(): Worker {
-    const worker = new Worker({ ...this.#env, ...this.#own(this.workers.length) });
+  /** `env`: of this one. */
+  start(env: NodeJS.ProcessEnv = {}): Worker {
+    const worker = new Worker({ ...this.#env, ...this.#own(this.workers.length), ...env });
     this.workers.push(worker);
     return worker;
   }
@@ -241,7 +248,7 @@ export class FaultRun {
 
   /** Where a transaction is open now: between the last stable offset and the high watermark. By `topic-partition`, the stable offset. */
   async openTransactions(): Promise<Map<string, bigint>> {
-    const topics = clickTopology(this.app).internalTopics.map(({ name }) => name);
+    const topics = this.#topology.internalTopics.map(({ name }) => name);
     const partitions = topics.flatMap((topic) => numbers.map((partition) => ({ topic, partition })));
     const [stable, high] = await Promise.all([
       this.admin.offsets(partitions, { committed: true }),
@@ -257,7 +264,7 @@ export class FaultRun {
 
   /** Records in the changelogs, markers among them. */
   async changelogSize(): Promise<number> {
-    const topics = clickTopology(this.app).changelogs.map(({ topic }) => topic);
+    const topics = this.#topology.changelogs.map(({ topic }) => topic);
     const partitions = topics.flatMap((topic) => numbers.map((partition) => ({ topic, partition })));
     const ranges = await this.admin.offsets(partitions, { committed: true });
     return ranges.reduce((sum, { start, end }) => sum + Number(end - start), 0);
@@ -295,7 +302,7 @@ export class FaultRun {
 
   /** How many records the first stage has sent through its repartition topic: one for each input record, or something is there twice. */
   async repartitioned(): Promise<number> {
-    const [first] = clickTopology(this.app).internalTopics;
+    const [first] = this.#topology.internalTopics;
     return (await this.#read<unknown>(first?.name ?? '')).length;
   }
 

@@ -8,6 +8,8 @@ import {
   keyBy,
   mapValues,
   originTopic,
+  type Parts,
+  partTopology,
   type Schema,
   type SerdeFactory,
   SluiceError,
@@ -55,8 +57,8 @@ export function clickTopics(app: string) {
   };
 }
 
-/** Its stages. */
-export function clickTopology(app: string) {
+/** Its stages; `parts`: which of them run as applications of their own. */
+export function clickTopology(app: string, parts: Parts = {}) {
   const topics = clickTopics(app);
   const perUser = stage('users', (s) => {
     s.stream(topics.clicks)
@@ -80,7 +82,7 @@ export function clickTopology(app: string) {
       )
       .to(topics.minutes);
   });
-  return buildTopology([perUser, perMinute], { app });
+  return buildTopology([perUser, perMinute], { app, parts });
 }
 
 /**
@@ -108,12 +110,13 @@ if (process.argv[1] === import.meta.filename) {
   const real = createKafkaClient({ brokers: (process.env['TEST_KAFKA'] ?? '').split(','), clientId: app, logger });
   const client = process.env['TEST_ID_PER_PROCESS'] === undefined ? real : withIdPerProcess(real);
   const directory = process.env['TEST_STATE_DIR'];
+  const parts = JSON.parse(process.env['TEST_PARTS'] ?? '{}') as Parts;
   const running = await startStreamApp({
     client,
     // A checkpoint every now and then, so that deaths come before and after them.
     ...(directory !== undefined && { state: { directory, checkpointMs: 2_000 } }),
     standby: Number(process.env['TEST_STANDBY'] ?? 0),
-    topology: clickTopology(app),
+    topology: partTopology(clickTopology(app, parts), process.env['TEST_RUNS'] ?? app),
     serdes: jsonSerdes,
     logger,
     sessionTimeoutMs: Number(process.env['TEST_SESSION_MS'] ?? 6_000),
