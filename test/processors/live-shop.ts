@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
 import {
+  applicationsOf,
   BatchBuilder,
   buildTopology,
   encodeHint,
@@ -9,6 +10,8 @@ import {
   type KafkaAdmin,
   type KafkaClient,
   type KafkaProducer,
+  type Parts,
+  partTopology,
   type ReplayRequest,
   type ReplayRun,
   RecordCursor,
@@ -70,6 +73,8 @@ export function mortal(client: KafkaClient): { client: KafkaClient; readonly kil
 }
 
 interface Process {
+  /** Of the application. */
+  readonly name: string;
   readonly app: StreamApp;
   readonly kill: () => Promise<void>;
 }
@@ -77,7 +82,8 @@ interface Process {
 export class LiveShop {
   readonly broker = new FakeKafka();
   readonly client: KafkaClient = this.broker.client();
-  readonly topology: Topology = buildTopology(shopStages, { app: 'shop' });
+  /** The project, if it is divided. */
+  readonly topology: Topology;
   readonly serdes = testSerdes();
   readonly fatal: Error[] = [];
   readonly #dump: BronzeDump;
@@ -90,8 +96,9 @@ export class LiveShop {
   #admin: KafkaAdmin | undefined;
   #producer: KafkaProducer | undefined;
 
-  /** `stateFolder`: its processes keep state there too. */
-  constructor(dump: BronzeDump, random: Random, stateFolder?: string) {
+  /** `stateFolder`: its processes keep state there too. `parts`: what runs as applications of their own. */
+  constructor(dump: BronzeDump, random: Random, stateFolder?: string, parts: Parts = {}) {
+    this.topology = buildTopology(shopStages, { app: 'shop', parts });
     this.#dump = dump;
     this.#random = random;
     this.#stateFolder = stateFolder;
@@ -121,12 +128,12 @@ export class LiveShop {
     }
   }
 
-  /** Another process of the application. */
-  async start(): Promise<Process> {
+  /** Another process of the application, or of that one. */
+  async start(name = 'shop'): Promise<Process> {
     const { client, kill } = mortal(this.broker.client());
     const app = await startStreamApp({
       client,
-      topology: this.topology,
+      topology: partTopology(this.topology, name),
       serdes: this.serdes,
       logger,
       options: FAST,
@@ -134,6 +141,7 @@ export class LiveShop {
       onFatal: (error) => this.fatal.push(error),
     });
     const process: Process = {
+      name,
       app,
       kill: async () => {
         kill();
@@ -195,11 +203,17 @@ export class LiveShop {
 
   /** Every process has read all, and nothing is left to come. */
   async settle(): Promise<void> {
-    await until('live settled', async () => {
-      for (const { app } of this.#processes) if (await app.settled()) return true;
-      return false;
-    });
+    const apps = applicationsOf(this.topology);
+    // One after the other: the last may have written what the first reads.
+    for (let round = 0; round < apps.length; round++) {
+      for (const name of apps) await until(`${name} settled`, () => this.#isSettled(name));
+    }
     assert.deepEqual(this.fatal, []);
+  }
+
+  async #isSettled(name: string): Promise<boolean> {
+    for (const each of this.#processes) if (each.name === name && (await each.app.settled())) return true;
+    return false;
   }
 
   async close(): Promise<void> {
