@@ -25,6 +25,7 @@ import {
 } from '#topology';
 import { FakeKafka, VirtualClock } from '#topology/testing';
 import { derived, jsonSerdes, MINUTE, origin } from '../dsl/support.ts';
+import { encodeRoster } from '../../../topology/time/ledger-records.ts';
 import { readJson } from './read-json.ts';
 
 const web = origin<string>('web', 1, {}, '0s');
@@ -193,6 +194,22 @@ describe('a stage that another application has run is refused, whichever starts 
     await assert.rejects(project.start('p.c', DIVIDED), wrong);
     // Nor does the rest start without it: it would be run by nobody.
     await assert.rejects(project.start('p', DIVIDED), wrong);
+    await project.stop(await project.start('p', {}));
+  });
+
+  test('a part of what ran whole before rosters said so', async () => {
+    const project = await opened();
+    const admin = await project.broker.client().admin();
+    await admin.ensureTopics([{ name: 'p.watermarks', partitions: 1 }]);
+    const writers = { sales: ['web-sales/0'], 'per-minute': ['counts/0'] };
+    const old = encodeRoster({ app: 'p', topics: ['web'], epoch: 'e', stores: {}, writers, floors: {} });
+    assert.ok(!String(old.value).includes('owners'));
+    const batch = new BatchBuilder();
+    batch.append(old.key, old.value, 0);
+    const producer = await project.broker.client().producer();
+    await producer.send([{ topic: 'p.watermarks', partition: 0, batch }]);
+    const wrong = refusal('SLC_APP_STAGE_OWNER', /stage counts was run by application p, /);
+    await assert.rejects(project.start('p.c', DIVIDED), wrong);
     await project.stop(await project.start('p', {}));
   });
 
