@@ -97,5 +97,6 @@ export function parseLedgerRecord(key: Buffer | null, value: Buffer | null): Led
     return { kind: 'promise', writer: a, topic: b, m: readMs(body.m), ends: (body.ends ?? []).map(BigInt) };
   }
   const { topics = [], epoch = '', stores = {}, writers = {}, floors = {}, owners } = body;
-  return { kind: 'roster', app: a, topics, epoch, stores, writers, floors, owners };
+  const roster = { kind: 'roster' as const, app: a, topics, epoch, stores, writers, floors };
+  return owners === undefined ? roster : { ...roster, owners };
 }

@@ -118,6 +118,8 @@ test('ledger records come back as they were written; what is unknown is left alo
     floors: { 'silver.b/0|silver.a': 12 },
   };
   assert.deepEqual(parse(encodeRoster(roster)), { kind: 'roster', ...roster });
+  const project = { ...roster, owners: { 'silver.a': 'shop', 'gold.a': 'shop.part' } };
+  assert.deepEqual(parse(encodeRoster(project)), { kind: 'roster', ...project });
   assert.equal(parseLedgerRecord(Buffer.from('pin|a|0|0'), null), undefined);
   assert.equal(parseLedgerRecord(Buffer.from('later|x'), Buffer.from('{}')), undefined);
 });
