@@ -48,6 +48,10 @@ export class FetchPositions {
     return this.get(position.tp) === position;
   }
 
+  get size(): number {
+    return this.#positions.size;
+  }
+
   /** Not paused. */
   readable(): FetchPosition[] {
     return [...this.#positions.values()].filter(({ paused }) => !paused);

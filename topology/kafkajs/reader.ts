@@ -14,6 +14,8 @@ const EARLIEST = -2;
 const MAX_BYTES = 16 * 2 ** 20;
 const MAX_BYTES_PER_PARTITION = 2 ** 20;
 const MAX_UNREADABLE = 5;
+/** Of a broker for a reader to which nothing comes: such readers were most of what an idle shop costs the broker. Kafka's own clients wait as long. */
+const QUIET_WAIT_MS = 500;
 
 /** A fetch response that waits for `poll`: each partition with the position that it was asked for. */
 interface Arrived {
@@ -32,6 +34,8 @@ export class KafkajsReader implements KafkaReader {
   /** Brokers with a fetch under way. */
   readonly #fetching = new Set<string>();
   #preparing = false;
+  /** Fetches in a row that brought nothing. */
+  #quiet = 0;
   #arrived: Arrived[] = [];
   #failed: Error | undefined;
   #wake: (() => void) | undefined;
@@ -43,6 +47,7 @@ export class KafkajsReader implements KafkaReader {
   }
 
   seek(partition: TopicPartition, offset: bigint | 'earliest'): void {
+    this.#quiet = 0;
     this.#positions.seek(partition, offset);
   }
 
@@ -102,10 +107,13 @@ export class KafkajsReader implements KafkaReader {
       });
     }
     const ready = readable.filter(({ leader, offset }) => leader !== undefined && offset !== undefined);
+    // A partition that is taken up or resumed meanwhile waits for the answer: not for long, unless nothing has moved for a while.
+    const isWhole = ready.length === this.#positions.size;
+    const waitMs = isWhole ? Math.max(maxWaitMs, Math.min(QUIET_WAIT_MS, maxWaitMs * (1 + this.#quiet))) : maxWaitMs;
     for (const [leader, positions] of Map.groupBy(ready, (position) => position.leader)) {
       if (leader === undefined || this.#fetching.has(leader)) continue;
       this.#fetching.add(leader);
-      void this.#run(() => this.#fetch(leader, positions, maxWaitMs)).finally(() => this.#fetching.delete(leader));
+      void this.#run(() => this.#fetch(leader, positions, waitMs)).finally(() => this.#fetching.delete(leader));
     }
   }
 
@@ -137,6 +145,7 @@ export class KafkajsReader implements KafkaReader {
   }
 
   async #fetch(leader: string, positions: readonly FetchPosition[], maxWaitMs: number): Promise<void> {
+    const quiet = this.#quiet;
     const topics = [...Map.groupBy(positions, ({ tp }) => tp.topic)];
     const names = topics.map(([topic]) => topic);
     await this.#connection.use('fetching', names, async (cluster) => {
@@ -144,8 +153,11 @@ export class KafkajsReader implements KafkaReader {
       const responses = await this.#request(cluster, leader, topics, maxWaitMs).catch((error: unknown) => {
         throw outOfRange(error, positions) ?? error;
       });
+      // A seek meanwhile begins anew.
+      if (this.#quiet === quiet) this.#quiet++;
       for (const { topicName, partitions } of responses) {
         for (const fetched of partitions) {
+          if ((fetched.messages.raw?.length ?? 0) > 0) this.#quiet = 0;
           const position = byKey.get(`${topicName}/${fetched.partition}`);
           if (position !== undefined && this.#positions.holds(position)) this.#arrived.push({ position, fetched });
         }

@@ -25,6 +25,8 @@ function logOf(...batches: (readonly string[])[]): Buffer {
 /** kafkajs as far as the reader uses it, over these logs. */
 class StubBroker {
   readonly logs = new Map<number, Buffer>();
+  /** How long it was let wait, fetch by fetch. */
+  readonly waits: number[] = [];
   end = 0;
 
   kafka(): Kafka {
@@ -39,7 +41,8 @@ class StubBroker {
     return { [Symbol('private:Kafka:createCluster')]: () => cluster } as unknown as Kafka;
   }
 
-  #fetch({ topics: [topic] }: FetchRequest): object {
+  #fetch({ maxWaitTime, topics: [topic] }: FetchRequest): object {
+    this.waits.push(maxWaitTime);
     const partitions = (topic?.partitions ?? []).map(({ partition, fetchOffset }) => {
       const raw = Number(fetchOffset) >= this.end ? undefined : this.logs.get(partition);
       return {
@@ -55,6 +58,7 @@ class StubBroker {
 }
 
 interface FetchRequest {
+  readonly maxWaitTime: number;
   readonly topics: readonly {
     readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string }[];
   }[];
@@ -85,6 +89,40 @@ async function poll(reader: KafkajsReader, polls: number): Promise<(string | Err
   }
   return came;
 }
+
+describe('a reader to which nothing comes', () => {
+  const until = async (what: () => boolean, reader: KafkajsReader): Promise<void> => {
+    for (let nth = 0; !what(); nth++) {
+      assert.ok(nth < 1_000);
+      await reader.poll(100);
+    }
+  };
+
+  test('lets the broker wait longer, up to half a second; a record, a seek or a paused partition ends that', async (t) => {
+    const broker = new StubBroker();
+    const reader = new KafkajsReader(broker.kafka(), { committed: true });
+    t.after(() => reader.close());
+    for (const partition of [0, 1]) reader.seek({ topic: TOPIC, partition }, 0n);
+    await until(() => broker.waits.length > 8, reader);
+    assert.deepEqual(broker.waits.slice(0, 7), [100, 200, 300, 400, 500, 500, 500]);
+
+    const begun = async (what: () => void): Promise<void> => {
+      await until(() => broker.waits.at(-1) === 500, reader);
+      const { length } = broker.waits;
+      what();
+      await until(() => broker.waits.indexOf(100, length) >= 0, reader);
+    };
+    await begun(() => {
+      broker.logs.set(0, logOf(['a']));
+      broker.end = 1;
+    });
+    await begun(() => reader.seek({ topic: TOPIC, partition: 1 }, 1n));
+    await begun(() => reader.pause({ topic: TOPIC, partition: 1 }));
+    const { length } = broker.waits;
+    await until(() => broker.waits.length > length + 8, reader);
+    assert.deepEqual(new Set(broker.waits.slice(length)), new Set([100]));
+  });
+});
 
 describe('a batch with a wrong byte', () => {
   const good = logOf(['a', 'b'], ['c']);
