@@ -10,7 +10,7 @@ export interface Wanted {
   readonly first: number;
   readonly count: number;
   readonly records: number;
-  /** End at the first run that differs. */
+  /** End at the first run that differs, without a look for the fewest records that do. */
   readonly stop?: boolean;
   /** Modules that are loaded before. */
   readonly imports?: readonly string[];
@@ -51,7 +51,9 @@ const ENOUGH = 20;
 
 /** No run may differ, and enough of them must have been through something. */
 export function judge(t: TestContext, told: readonly Told[]): void {
-  const failed = told.flatMap((each) => ('failed' in each ? [`SLUICE_SEED=${each.seed}: ${each.failed}`] : []));
+  const failed = told.flatMap((each) =>
+    'failed' in each ? [`SLUICE_SEED=${each.seed}, ${each.records} records: ${each.failed}`] : [],
+  );
   assert.deepEqual(failed.slice(0, 3), []);
   const cases = told.flatMap((each) => ('found' in each ? [each.found] : []));
   const share = (has: (found: Case) => boolean): number => cases.filter(has).length / cases.length;

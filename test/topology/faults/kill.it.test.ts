@@ -10,7 +10,7 @@ if (brokers === undefined) throw new Error('SLUICE_TEST_KAFKA is not set: npm te
 
 describe('two workers of which one is killed again and again', { timeout: 4 * 60_000 }, () => {
   test('0 duplicates, 0 missing, read by this driver and by the Java consumer', async (t) => {
-    const run = new FaultRun('kill', brokers, 15_000);
+    const run = new FaultRun('kill', brokers, 30_000);
     t.after(() => run.close());
     await killRun(run, { kills: 8, perSecond: 1_200 });
   });
