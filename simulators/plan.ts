@@ -83,9 +83,9 @@ export function flashSaleEvents(seconds: number): number {
 
 /**
  * Event time from `from` to `end`, spread evenly over the turns, but for those of the flash sale, which come as fast as they are taken. Turns beyond those stay
- * at the end.
+ * at the end. `rate`: times the usual pace.
  */
-export function boundedPlan(from: number, end: number, turns: number, sale?: FlashSale): Plan {
+export function boundedPlan(from: number, end: number, turns: number, sale?: FlashSale, rate = 1): Plan {
   let turn = 0;
   const pieces = piecesOf(from, end, turns, sale);
   const at = (turn: number): number => {
@@ -96,7 +96,7 @@ export function boundedPlan(from: number, end: number, turns: number, sale?: Fla
   const isFlashSale = (): boolean => pieces.find((each) => turn < each.first + each.turns)?.isSale === true;
   return {
     tickMs: 20,
-    pace: () => EVENTS_PER_SECOND * TURNS_PER_EVENT * (isFlashSale() ? FLASH_SALE_FACTOR : 1),
+    pace: () => EVENTS_PER_SECOND * TURNS_PER_EVENT * rate * (isFlashSale() ? FLASH_SALE_FACTOR : 1),
     base: () => at(turn++),
     ahead: (more) => at(turn + more),
     isFlashSale,

@@ -19,7 +19,7 @@ export interface SimulationOptions {
   readonly seed: string;
   /** Bounded: as many seconds' worth of traffic. Undefined: live, until the signal is given. */
   readonly seconds: number | undefined;
-  /** Live: times the default traffic. */
+  /** Times the default traffic. */
   readonly rate: number;
   /** Times the usual share of logins, attacks among them; at most MAX_LOGINS. */
   readonly logins: number;
@@ -182,11 +182,11 @@ export class Simulation {
       const plan = history === undefined ? livePlan(rate) : this.#historyPlan(start + history);
       return { plan, events: Infinity, changes: Infinity };
     }
-    const events = Math.max(0, seconds * EVENTS_PER_SECOND - this.#state.events);
-    const changes = Math.max(0, seconds * CHANGES_PER_SECOND - this.#state.changes);
+    const events = Math.max(0, Math.round(seconds * rate * EVENTS_PER_SECOND) - this.#state.events);
+    const changes = Math.max(0, Math.round(seconds * rate * CHANGES_PER_SECOND) - this.#state.changes);
     const end = Math.max(base, endOf(seconds, start));
     const sale = flashSaleOf(this.#options.flashSaleSeconds, start, endOf(seconds, start));
-    return { plan: boundedPlan(base, end, turnsFor(events, changes), sale), events, changes };
+    return { plan: boundedPlan(base, end, turnsFor(events, changes), sale, rate), events, changes };
   }
 
   #historyPlan(end: number): Plan {

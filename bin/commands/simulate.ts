@@ -18,7 +18,7 @@ export const help = `sluice simulate [--seconds N [--flash-sale S]] [--rate X] [
   Sends events to the collector (SLUICE_COLLECTOR) and changes to MySQL (SLUICE_MYSQL): 10 events and 1 change a second on average, until SIGTERM.
   --seconds N  bounded: N * 1,000 events and N * 100 changes, event time 1 h per 2 s, up to an hour ago (SLUICE_SIM_START: first event time, ms)
   --flash-sale S  of a bounded run: S seconds of event time in its middle with 50 times the live traffic, as fast as it is taken
-  --rate X     times the default traffic
+  --rate X     times the default traffic; with --seconds, X times the events and changes in the same time
   --logins X   times the usual share of logins, attacks among them (1; with --seconds 4), at most 10
   --history D  before it, back-dated traffic of so long (30d, 12h): 10,000 events and 1,000 changes a day, as fast as they are taken
   --seed S     the same seed sends the same (SLUICE_SIM_SEED)
@@ -86,11 +86,10 @@ function optionsOf(args: string[], signal: AbortSignal): { options: SimulationOp
   if (seconds !== undefined && !Number.isInteger(seconds)) throw badOption('--seconds must be a whole number');
   if (seconds !== undefined && values.history !== undefined)
     throw badOption('--history is before live traffic: not with --seconds');
-  if (seconds !== undefined && rate !== undefined) throw badOption('--rate is for live traffic: not with --seconds');
   const logins = positive('--logins', values.logins) ?? (seconds === undefined ? 1 : BOUNDED_LOGINS);
   if (logins > MAX_LOGINS) throw badOption(`--logins is at most ${MAX_LOGINS}`);
   const flashSaleSeconds = positive('--flash-sale', values['flash-sale']) ?? 0;
-  if (flashSaleEvents(flashSaleSeconds) > ((seconds ?? 0) * EVENTS_PER_SECOND) / 2) {
+  if (flashSaleEvents(flashSaleSeconds) > ((seconds ?? 0) * (rate ?? 1) * EVENTS_PER_SECOND) / 2) {
     throw badOption('--flash-sale has 500 events a second: at most half of those of --seconds');
   }
   const options: SimulationOptions = {

@@ -69,8 +69,6 @@ export async function run(args: string[]): Promise<number> {
     throw new ConfigError('SLC_CONFIG_OPTION', '--flash-sale is the middle of a bounded run: only with --seconds');
   if (!bounded && values.flink)
     throw new ConfigError('SLC_CONFIG_OPTION', '--flink verifies the end of a bounded run: only with --seconds');
-  if (bounded && values.rate !== undefined)
-    throw new ConfigError('SLC_CONFIG_OPTION', '--seconds has a rate of its own: not with --rate');
   const runArgs = values.workers === undefined ? [] : ['--workers', String(workerCount(values.workers))];
   checkEnvironment(process.env);
   // Refused before anything starts.

@@ -33,7 +33,14 @@ export const NO_TESTS: Counts = { passed: 0, failed: 0, skipped: 0, failures: []
 const FAILURE_CHARACTERS = 6_000;
 const KIND = /\.(it|e2e|long)\.test\.ts$/;
 /** What a person may tell tests. */
-const KNOBS = new Set(['SLUICE_CHROMIUM', 'SLUICE_SEED', 'SLUICE_TEST_KEEP', 'SLUICE_TEST_LOG', 'SLUICE_TEST_LONG']);
+const KNOBS = new Set([
+  'SLUICE_CHROMIUM',
+  'SLUICE_SEED',
+  'SLUICE_TEST_KEEP',
+  'SLUICE_TEST_LOG',
+  'SLUICE_TEST_LONG',
+  'SLUICE_TRAFFIC_SECONDS',
+]);
 
 /** Files of one kind, in a fixed order; with filters only those whose path contains one of them. */
 export async function testFiles(root: string, kind: TestKind, filters: readonly string[] = []): Promise<string[]> {

@@ -33,6 +33,15 @@ describe('bounded plan', () => {
     assert.equal(plan.ahead(1_000_000), endOf(60, start));
   });
 
+  it('goes three times as fast over the same time, when it is asked to', () => {
+    const start = startOf(60, WALL);
+    const end = endOf(60, start);
+    const [usual, fast] = [boundedPlan(start, end, 66_000), boundedPlan(start, end, 198_000, undefined, 3)];
+    assert.equal(fast.pace(WALL), 3 * usual.pace(WALL));
+    assert.equal(fast.ahead(99_000), usual.ahead(33_000));
+    assert.equal(fast.ahead(198_000), end);
+  });
+
   it('takes the turns that the totals need', () => {
     assert.equal(turnsFor(100_000, 10_000), 110_000);
     assert.equal(turnsFor(0, 0), 0);
