@@ -9,9 +9,11 @@ import { Installation } from './installation.ts';
 import { replaySuite } from './replay-suite.ts';
 import { type RoleProcess, runRole, until } from './roles.ts';
 
-const SECONDS = 16;
-const EVENTS = SECONDS * 1_000;
-const SIMULATION = ['--seconds', String(SECONDS), '--seed', '5'];
+/** Slow traffic: it has to be there still when the last fault comes. */
+const SECONDS = 90;
+const RATE = 0.18;
+const EVENTS = SECONDS * RATE * 1_000;
+const SIMULATION = ['--seconds', String(SECONDS), '--rate', String(RATE), '--seed', '5'];
 const SERVERS = ['postgres', 'mysql', 'registry', 'kafka'] as const;
 const AWAY_MS = 2_500;
 const SLOTS = 6;
@@ -83,7 +85,8 @@ describe('a run through all faults', { timeout: 14 * 60_000 }, () => {
 
   test('servers are away in the middle, one after the other: no role ends', async () => {
     for (const [i, server] of SERVERS.entries()) {
-      await share((i + 3) / 10);
+      await share((i + 4) / 10);
+      assert.ok(!simulator.done, 'nothing was being sent any more');
       await shop.servers.kill(server);
       await sleep(AWAY_MS);
       await shop.servers.revive(server);
