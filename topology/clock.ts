@@ -6,6 +6,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Why a sleep is ended that is to go on: without a reason of one's own each end makes a DOMException with its stack. */
+export const AWAKE = 'awake';
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),

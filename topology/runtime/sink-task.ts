@@ -1,5 +1,5 @@
 /** One partition of one topic on its way to a target. */
-import type { Clock } from '../clock.ts';
+import { AWAKE, type Clock } from '../clock.ts';
 import { type Sink, type SinkPartition, SinkRecordError } from '../connector.ts';
 import { ConnectorError, InvariantError, NotReadyError, RecordError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
@@ -204,7 +204,7 @@ export class SinkTask {
   /** Until something is offered, the task is stopped, or the time is up. */
   async #sleep(ms: number): Promise<void> {
     const awake = new AbortController();
-    this.#wake = () => awake.abort();
+    this.#wake = () => awake.abort(AWAKE);
     // Infinity is no time that a timer can be set to.
     await this.#context.clock.sleep(Math.min(ms, 60_000), awake.signal);
     this.#wake = () => undefined;

@@ -6,7 +6,7 @@
  *      ^          |
  *      +----------+                      fenced, broker away: state is dropped, the slot is taken anew after a backoff
  */
-import type { Clock } from '../clock.ts';
+import { AWAKE, type Clock } from '../clock.ts';
 import { InvariantError, RetriableError, SluiceError, TaskCorruptedError, TaskMigratedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { TopicPartition } from '../record.ts';
@@ -361,7 +361,7 @@ export class SlotRunner implements PromiseListener {
     const wait = pending ? this.#context.options.minCommitIntervalMs : idle;
     await Promise.race([woken, this.#context.clock.sleep(wait, abort.signal)]);
     this.#woken = undefined;
-    abort.abort();
+    abort.abort(AWAKE);
   }
 
   async #release(): Promise<void> {

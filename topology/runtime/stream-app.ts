@@ -320,7 +320,7 @@ class RunningApp implements StreamApp {
       stages: stageStats(this.#config.topology, slots, this.#ledger?.hints),
       slots: runners.map((runner) => runner.partition),
       restored: runners.reduce((sum, runner) => sum + runner.restored, 0),
-      commits: runners.reduce((sum, runner) => sum + runner.commits, 0),
+      commits: this.#commits(),
       commitMs: sumOfDurations(runners.map((runner) => runner.commitMs.read())),
       restoring: sumOfRestores(runners.map((runner) => runner.restoring)),
       standbys: this.#standbys?.read() ?? [],
@@ -329,6 +329,10 @@ class RunningApp implements StreamApp {
       state: this.#state && budgetsOf(this.#state),
       ready: this.#membership !== undefined && slots.length === runners.length,
     };
+  }
+
+  #commits(): number {
+    return [...this.#runners.values()].reduce((sum, runner) => sum + runner.commits, 0);
   }
 
   inputs(): InputProgress[] {
@@ -347,15 +351,15 @@ class RunningApp implements StreamApp {
     const runners = [...this.#runners.values()];
     const drained = (): Promise<boolean> => isDrained(context, runners);
     if (!(await drained())) return undefined;
-    const commits = this.stats().commits;
+    const commits = this.#commits();
     const looked = new Map(runners.map((runner) => [runner, runner.quietRounds + 2] as const));
     while (runners.some((runner) => runner.quietRounds < (looked.get(runner) ?? 0))) {
-      if (this.#abort.signal.aborted || this.stats().commits !== commits) return undefined;
+      if (this.#abort.signal.aborted || this.#commits() !== commits) return undefined;
       for (const runner of runners) runner.wake();
       await this.#clock.sleep(context.options.minCommitIntervalMs, this.#abort.signal);
     }
     const same = (await drained()) && runners.every((runner) => this.#runners.get(runner.partition) === runner);
-    return same && runners.length === this.#runners.size && this.stats().commits === commits ? commits : undefined;
+    return same && runners.length === this.#runners.size && this.#commits() === commits ? commits : undefined;
   }
 
   table(store: string): ReadOnlyTable {

@@ -1,4 +1,4 @@
-/** As divided.test.ts, at length; and what must not be between applications, each alone, is found out. SLUICE_SEED repeats a seed. */
+/** What must not be between applications, each alone, is found out; that all is right without it, determinism.it.test.ts shows at length. SLUICE_SEED repeats a seed. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
@@ -6,27 +6,13 @@ import { BROKEN_PARTS } from './broken-parts.ts';
 import { BROKEN_RULES } from './broken-rules.ts';
 import { BROKEN_SKEW } from './broken-skew.ts';
 import { BROKEN_STANDBYS } from './broken-standbys.ts';
-import { judge, runCases } from './run-cases.ts';
+import { runCases } from './run-cases.ts';
 
-/** A quarter of an hour is what npm test may take as a whole: 500 with SLUICE_TEST_LONG=1, which npm run test:long sets. */
-const CASES = process.env['SLUICE_TEST_LONG'] !== '1' ? 120 : 500;
-const PROCESSES = 2;
 const TRIES = 120;
 const RECORDS = 200;
 const FIRST = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 1e9));
 const DIVIDED = { SLUICE_TEST_DIVIDED: '1' };
 const BEFORE = BROKEN_RULES.length + BROKEN_STANDBYS.length + BROKEN_SKEW.length;
-
-describe('results of a divided project, at length', () => {
-  test(`${CASES} runs under chaos`, { timeout: 900_000 }, async (t) => {
-    t.diagnostic(`SLUICE_SEED=${FIRST}, ${CASES} seeds`);
-    const count = CASES / PROCESSES;
-    const parts = Array.from({ length: PROCESSES }, (_, i) =>
-      runCases({ first: FIRST + i * count, count, records: RECORDS, env: DIVIDED }),
-    );
-    judge(t, (await Promise.all(parts)).flat());
-  });
-});
 
 async function findOut(t: TestContext, index: number): Promise<void> {
   const imports = [join(import.meta.dirname, 'break-rule.ts')];
