@@ -17,8 +17,7 @@ const MINUTE_MS = 60_000;
 /** They wait for servers, sessions and clocks: three files at once keep two cores busy. */
 const AT_ONCE = 3;
 const UNIT_TIMEOUT_MS = 3 * MINUTE_MS;
-const IT_TIMEOUT_MS = 10 * MINUTE_MS;
-const E2E_TIMEOUT_MS = 15 * MINUTE_MS;
+const FILE_TIMEOUT_MS = 15 * MINUTE_MS;
 const LONG_TIMEOUT_MS = 180 * MINUTE_MS;
 
 interface Options {
@@ -53,31 +52,40 @@ export async function run(args: string[]): Promise<number> {
   return counts.failed > 0 || counts.passed === 0 || signal.aborted ? 1 : 0;
 }
 
-/** What shares servers, then what has its own: a server that nobody uses costs processor time too. */
+/** What shares servers, and what has its own, in one queue: two would both end with a core that waits for their last file. */
 async function onServers(options: Options): Promise<Counts> {
   const { long, keep, filters, signal } = options;
-  const shared = {
-    it: await testFiles(root, 'it', filters),
+  const files = {
+    shared: slowFirst(await testFiles(root, 'it', filters)),
+    own: await testFiles(root, 'e2e', filters),
     long: long ? await testFiles(root, 'long', filters) : [],
   };
-  const e2e = await testFiles(root, 'e2e', filters);
-  if (shared.it.length + shared.long.length + e2e.length === 0 || signal.aborted) return NO_TESTS;
+  if (files.shared.length + files.own.length + files.long.length === 0 || signal.aborted) return NO_TESTS;
   await endAbandoned((line) => process.stderr.write(`${line}\n`));
   const cacheDir = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'sluice');
   const env = { SLUICE_TEST_CACHE: cacheDir, ...(keep && { SLUICE_TEST_KEEP: '1' }) };
-  return addCounts(
-    await onSharedServers(shared, cacheDir, env, options),
-    await runTests(e2e, { root, env, signal, concurrency: AT_ONCE, timeoutMs: E2E_TIMEOUT_MS }),
-  );
+  if (files.shared.length + files.long.length > 0) return await onSharedServers(files, cacheDir, env, options);
+  return await runTests(files.own, { root, env, signal, concurrency: AT_ONCE, timeoutMs: FILE_TIMEOUT_MS });
+}
+
+/** Those that wait for sessions and faults take minutes: begun last they would run alone in the end. */
+function slowFirst(files: readonly string[]): string[] {
+  const isSlow = (file: string): boolean => /[/\\](determinism|faults|verify)[/\\]/.test(file);
+  return [...files.filter(isSlow), ...files.filter((file) => !isSlow(file))];
+}
+
+interface Files {
+  readonly shared: readonly string[];
+  readonly own: readonly string[];
+  readonly long: readonly string[];
 }
 
 async function onSharedServers(
-  files: { readonly it: readonly string[]; readonly long: readonly string[] },
+  files: Files,
   cacheDir: string,
   env: Readonly<Record<string, string>>,
   { long, keep, signal }: Options,
 ): Promise<Counts> {
-  if (files.it.length + files.long.length === 0) return NO_TESTS;
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
   const servers = await startAvailableServers({
     root,
@@ -95,7 +103,7 @@ async function onSharedServers(
     const all = { root, signal, env: { ...env, ...servers.env, ...(long && { SLUICE_TEST_LONG: '1' }) } };
     const counts = addCounts(
       { passed: 0, failed: broken.length, skipped: 0, failures: broken },
-      await runTests(files.it, { ...all, concurrency: AT_ONCE, timeoutMs: IT_TIMEOUT_MS }),
+      await runTests([...files.own, ...files.shared], { ...all, concurrency: AT_ONCE, timeoutMs: FILE_TIMEOUT_MS }),
       await runTests(files.long, { ...all, concurrency: 1, timeoutMs: LONG_TIMEOUT_MS }),
     );
     failed = counts.failed > 0;

@@ -104,6 +104,11 @@ export class ChaosClient implements KafkaClient {
         if (!this.#dead) options.onAssigned(partitions, info);
       },
     });
+    // Killed meanwhile: a member that nobody knows of would keep its partitions for ever.
+    if (this.#dead) {
+      await membership.leave();
+      return await forever;
+    }
     this.#memberships.push({ membership, onLost });
     return this.#around(membership, 'membership');
   }

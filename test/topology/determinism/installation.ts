@@ -78,6 +78,8 @@ export class Installation {
     waits: 0,
   };
   readonly fatal: Error[] = [];
+  /** What it is at. */
+  doing = 'open';
   readonly #world: World;
   readonly #project: Topology;
   readonly #apps: readonly string[];
@@ -105,6 +107,20 @@ export class Installation {
     this.#client = world.client();
   }
 
+  /** For a run that stands still: where it is, and what its instances say. */
+  report(): string {
+    const instances = this.#instances.map(({ name, app, chaos }) => ({
+      name,
+      isCalm: chaos.isCalm,
+      stats: app.stats(),
+      inputs: app.inputs(),
+    }));
+    const { doing, happened, fatal } = this;
+    return JSON.stringify({ doing, happened, fatal: fatal.map(String), instances }, (_, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
+  }
+
   async open(): Promise<void> {
     this.#admin = await this.#client.admin();
     const topics = [events, rates].map(({ name }) => ({ name, partitions: PARTITIONS }));
@@ -116,6 +132,7 @@ export class Installation {
 
   /** Writes a record and perhaps what its source says, then lets something happen. */
   async step(planned: Planned): Promise<void> {
+    this.doing = `write ${planned.key}`;
     await this.#write(planned);
     if (planned.said !== undefined) await this.say(planned.said.topic, planned.said.time);
     const g = this.#random;
@@ -125,6 +142,7 @@ export class Installation {
       const isSeen = this.happened.waits > 0;
       if (!isSeen && this.#instances.some(({ app }) => app.stats().waits.length > 0)) this.happened.waits++;
     }
+    this.doing = 'happen';
     if (g.chance(0.025)) await this.#happen();
   }
 
@@ -141,11 +159,13 @@ export class Installation {
 
   /** Calm, one instance, everything read, pinned and out: true when it comes to that. */
   async settle(end: number): Promise<void> {
+    this.doing = 'calm';
     for (const name of this.#apps) {
       while (this.#running(name) > 1) await this.#stop(name);
       if (this.#running(name) === 0) await this.#start(name);
     }
     for (const { chaos } of this.#instances) chaos.isCalm = true;
+    this.doing = 'settle';
     await this.say(events.name, end);
     await this.say(rates.name, end);
     const wanted = end - OUT_OF_ORDERNESS;
@@ -173,6 +193,7 @@ export class Installation {
   }
 
   async close(): Promise<void> {
+    this.doing = 'close';
     for (const { chaos } of this.#instances) this.happened.failures += chaos.failures;
     for (const { app } of this.#instances) await this.#world.until(app.stop());
     this.#instances = [];
@@ -184,6 +205,7 @@ export class Installation {
 
   /** The whole log once more, in one instance without a fault, by the pins of this run. */
   async replay(): Promise<{ readonly topicOf: (name: string) => string; readonly stageOf: (name: string) => string }> {
+    this.doing = 'replay';
     const id = 'again';
     const run = await this.#world.until(
       startReplay({

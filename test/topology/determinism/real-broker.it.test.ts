@@ -5,6 +5,7 @@ import { after, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { createKafkaClient, type KafkaClient, systemClock } from '#topology';
 import type { Told } from './determinism-child.ts';
+import type { Installation } from './installation.ts';
 import { PrefixedClient } from './prefixed-client.ts';
 import { runCase } from './run-case.ts';
 import { judge } from './run-cases.ts';
@@ -17,6 +18,8 @@ if (brokers === undefined) throw new Error('SLUICE_TEST_KAFKA is not set: npm te
 const CASES = 20;
 const AT_ONCE = 4;
 const RECORDS = 200;
+/** A run takes half a minute. */
+const RUN_MS = 150_000;
 /** On a machine that is busy with other things no run begins after that; how many there were is said. */
 const BEGIN_MS = 420_000;
 const FEWEST = 10;
@@ -50,14 +53,21 @@ async function inWorld<T>(work: (world: World) => Promise<T>): Promise<T> {
 async function runOne(seed: number): Promise<Told> {
   const scenario = SCENARIOS[seed % SCENARIOS.length];
   if (scenario === undefined) throw new Error('there is no scenario');
+  let installation: Installation | undefined;
+  const over = new AbortController();
+  const standsStill = systemClock.sleep(RUN_MS, over.signal).then((): never => {
+    throw new Error(`SLUICE_SEED=${seed} (${scenario.name}) stands still: ${installation?.report()}`);
+  });
+  // It loses the race when the run ends.
+  standsStill.catch(() => undefined);
+  const made = (each: Installation): void => void (installation = each);
   try {
-    return {
-      seed,
-      records: RECORDS,
-      found: await inWorld((world) => runCase(world, scenario, { seed, records: RECORDS })),
-    };
+    const run = inWorld((world) => runCase(world, scenario, { seed, records: RECORDS, made }));
+    return { seed, records: RECORDS, found: await Promise.race([run, standsStill]) };
   } catch (error) {
     return { seed, records: RECORDS, failed: String(error instanceof Error ? error.stack : error) };
+  } finally {
+    over.abort();
   }
 }
 

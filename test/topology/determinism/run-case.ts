@@ -23,15 +23,18 @@ export interface CaseOptions {
   readonly app?: string;
   /** Some of the stages run as applications of their own. */
   readonly divided?: boolean;
+  /** Given the installation when it is made. */
+  readonly made?: (installation: Installation) => void;
 }
 
 export async function runCase(
   world: World,
   scenario: Scenario,
-  { seed, records, app, divided = false }: CaseOptions,
+  { seed, records, app, divided = false, made }: CaseOptions,
 ): Promise<Case> {
   const parts = divided ? randomParts(scenario.stages, random(seed + 2)) : {};
   const installation = new Installation(world, scenario, random(seed + 1), { app, parts });
+  made?.(installation);
   const message = `SLUICE_SEED=${seed} (${scenario.name}${divided ? `, ${JSON.stringify(parts)}` : ''})`;
   const planned = plan(random(seed), records);
   await installation.open();

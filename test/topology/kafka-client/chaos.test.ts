@@ -1,7 +1,7 @@
 /** Without faults the client of chaos is a client like others; with them it says so, and what it said was lost may have been made. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { BatchBuilder, RetriableError } from '#topology';
+import { BatchBuilder, type GroupMembership, type KafkaClient, RetriableError } from '#topology';
 import { ChaosClient, FakeKafka, random, VirtualClock } from '#topology/testing';
 import { kafkaClientContract } from './contract.ts';
 import { groupsContract } from './groups.contract.ts';
@@ -29,6 +29,25 @@ describe('chaos', () => {
     one.append(null, Buffer.from('x'), 1);
     return one;
   };
+
+  test('one that is killed while it joins leaves the group all the same', async () => {
+    const { clock, fake } = await world(0);
+    const inner = fake.client();
+    const joined = Promise.withResolvers<GroupMembership>();
+    let left = 0;
+    const slow: KafkaClient = Object.assign(Object.create(inner) as KafkaClient, {
+      join: async () => await joined.promise,
+    });
+    const client = new ChaosClient(slow, { clock, random: random(7), failures: 0, delayMs: 0 });
+    const nothing = (): undefined => undefined;
+    const options = { group: 'g', topics: [topic], epoch: '1', sessionTimeoutMs: 10_000 };
+    void client.join({ ...options, onAssigned: nothing, onLost: nothing });
+    await new Promise(setImmediate);
+    await client.kill();
+    joined.resolve({ leave: async () => void left++ } as unknown as GroupMembership);
+    await new Promise(setImmediate);
+    assert.equal(left, 1);
+  });
 
   test('of the commits that fail, some are made', async () => {
     const { clock, fake, client } = await world(0.5);
