@@ -32,7 +32,9 @@ import {
 import { ChaosClient, type Random } from '#topology/testing';
 import { FRAME, framedSerdes } from '../dsl/support.ts';
 import { type Event, events, type Fed, OUT_OF_ORDERNESS, PARTITIONS, rates } from '../runtime/random-topology.ts';
+import { type Happened, NOTHING_HAPPENED } from './happened.ts';
 import type { Scenario, Written } from './scenario.ts';
+import { shuffled } from './shuffled.ts';
 import { hintsOf, type Planned } from './workload.ts';
 import type { World } from './world.ts';
 
@@ -53,30 +55,9 @@ interface Instance {
   readonly directory: string | undefined;
 }
 
-/** What has happened to a run. */
-export interface Happened {
-  crashes: number;
-  rebalances: number;
-  failures: number;
-  instances: number;
-  /** Slots taken with a standby copy, and how many changelog records were restored then. */
-  takeovers: number;
-  restored: number;
-  /** 1 once a partition was seen that waited for another one (rule 14). */
-  waits: number;
-}
-
 export class Installation {
   readonly fed: Fed = { events: [], rates: [] };
-  readonly happened: Happened = {
-    crashes: 0,
-    rebalances: 0,
-    failures: 0,
-    instances: 0,
-    takeovers: 0,
-    restored: 0,
-    waits: 0,
-  };
+  readonly happened: Happened = { ...NOTHING_HAPPENED };
   readonly fatal: Error[] = [];
   /** What it is at. */
   doing = 'open';
@@ -402,11 +383,4 @@ export class Installation {
     this.happened.rebalances++;
     await this.#instances[nth]?.chaos.freeze(this.#random.int(10, 200));
   }
-}
-
-function shuffled<T>(all: readonly T[], g: Random): T[] {
-  return all
-    .map((each) => ({ each, at: g.int(0, 1_000_000) }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ each }) => each);
 }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { random } from '#topology/testing';
 import { randomParts } from './divide.ts';
-import { type Happened, Installation } from './installation.ts';
+import type { Happened } from './happened.ts';
+import { Installation } from './installation.ts';
 import type { Scenario, Written } from './scenario.ts';
 import { plan } from './workload.ts';
 import type { World } from './world.ts';
