@@ -4,10 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { schemas } from '#schemas';
 import { applicationsOf, type Parts, type ReplayRequest } from '#topology';
 import { random } from '#topology/testing';
-import { erasableTopics } from '../../bin/commands/erase.ts';
 import { UserErasure } from '../../dev/erase/erase.ts';
 import { Catalogue } from '../../dev/inspect/catalogue.ts';
 import { Clocks } from '../../dev/inspect/clocks.ts';
@@ -15,9 +13,8 @@ import { stageLags } from '../../dev/inspect/lag.ts';
 import { ByteViewer } from '../../dev/inspect/show-bytes.ts';
 import { AppProgress } from '../../dev/verify/progress.ts';
 import { verifyReplay } from '../../dev/verify/replay/verify-replay.ts';
-import { topics } from '../../processors/index.ts';
-import { openSessions, personalStores } from '../../processors/personal-data.ts';
 import { makeDump } from '../oracles/synthetic.ts';
+import { optionsOf } from '../dev/erase/busy-shop.ts';
 import { LiveShop } from './live-shop.ts';
 import { complete } from './shop-dump.ts';
 
@@ -120,29 +117,14 @@ describe('the shop in several applications', () => {
     const shop = new LiveShop(complete(makeDump(FIRST)), random(FIRST), undefined, PARTS);
     t.after(() => shop.close());
     await liveRun(shop, FIRST);
-    const options = {
-      client: shop.client,
-      admin: await shop.client.admin(),
-      topology: shop.topology,
-      serdes: shop.serdes,
-      schemas,
-      topics: erasableTopics(),
-      stores: personalStores,
-      openSessions,
-      users: topics.silver.users.name,
-      postgres: undefined,
-      secret: '',
-      deadline: Date.now() + 60_000,
-      progress: () => undefined,
-    };
     const told: Record<string, number> = {};
     for (let user = 1; user <= 6; user++) {
-      const erasure = await UserErasure.open({ ...options, userId: String(user) });
+      const erasure = await UserErasure.open(await optionsOf(shop, String(user)));
       const holdings = await erasure.holdings().catch(() => undefined);
       if (holdings === undefined) continue;
       const erased = await erasure.erase(holdings);
       for (const [store, n] of Object.entries(erased.stores)) told[store] = (told[store] ?? 0) + n;
-      const after = await (await UserErasure.open({ ...options, userId: String(user) })).holdings();
+      const after = await (await UserErasure.open(await optionsOf(shop, String(user)))).holdings();
       assert.deepEqual(
         [Object.values(after.stores).filter((n) => n > 0), Object.values(after.topics).filter((n) => n > 0)],
         [[], []],
