@@ -10,7 +10,8 @@ import type { Cluster } from './load.ts';
 import { logSizes } from './log-sizes.ts';
 import { requireKafkajs } from './patches/replace-module.ts';
 
-const METADATA_ATTEMPTS = 20;
+/** A broker that deletes many topics, on a slow disk, shows a new one only after it: tens of seconds were seen. Kafka's own clients wait as long. */
+const METADATA_TIMEOUT_MS = 60_000;
 const METADATA_MS = 50;
 const MAX_METADATA_MS = 500;
 const EARLIEST = -2;
@@ -62,11 +63,12 @@ export class KafkajsAdmin implements KafkaAdmin {
   /** A topic that was created is in the metadata of every broker a moment later. */
   async #countsOf(topics: readonly TopicSpec[]): Promise<Map<string, number>> {
     const names = topics.map(({ name }) => name);
+    const until = systemClock.now() + METADATA_TIMEOUT_MS;
     for (let nth = 1; ; nth++) {
       const counts = await this.partitionCounts(names);
       const missing = names.find((name) => !counts.has(name));
       if (missing === undefined) return counts;
-      if (nth === METADATA_ATTEMPTS) {
+      if (systemClock.now() >= until) {
         throw new RetriableError('SLC_BROKER_AWAY', `topic ${missing} was created but is not there yet`);
       }
       await systemClock.sleep(Math.min(MAX_METADATA_MS, METADATA_MS * nth));
