@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ConfigError, SluiceError } from '#topology';
-import { javaCommand } from '../../parts/kafka.ts';
+import { javaCommand } from '../../parts/java.ts';
 import { onPath } from '../../parts/command.ts';
 import { findPython } from '../../parts/python.ts';
 import type { OracleDatabase } from '../oracle-database.ts';

@@ -21,6 +21,8 @@ export interface Wanted {
 export async function runCases(wanted: Wanted): Promise<Told[]> {
   const { first, count, records, stop = false, imports = [], env = {} } = wanted;
   const args = [
+    // Fewer collections: a fifteenth of a run.
+    '--max-semi-space-size=32',
     ...imports.flatMap((file) => ['--import', file]),
     join(import.meta.dirname, 'determinism-child.ts'),
     ...[first, count, records].map(String),

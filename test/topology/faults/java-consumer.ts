@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { javaCommand, kafkaClassPath } from '../../../dev/parts/kafka.ts';
+import { javaCommand } from '../../../dev/parts/java.ts';
+import { kafkaClassPath } from '../../../dev/parts/kafka.ts';
 
 const CONSUMER = 'org.apache.kafka.tools.consumer.ConsoleConsumer';
 const LIMIT_MS = 120_000;
