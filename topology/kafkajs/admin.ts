@@ -4,7 +4,7 @@ import { ConfigError, RetriableError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
 import type { CommittedOffset, GroupMember, KafkaAdmin, TopicSpec } from '../runtime/kafka-client.ts';
 import { memberOf } from './assignor.ts';
-import { again, ClusterConnection, leadersOf } from './connection.ts';
+import { again, closed, ClusterConnection, leadersOf } from './connection.ts';
 import { asPort } from './errors.ts';
 import type { Cluster } from './load.ts';
 import { logSizes } from './log-sizes.ts';
@@ -234,6 +234,7 @@ export class KafkajsAdmin implements KafkaAdmin {
 
   /** One connection for all calls. After any error it is dropped: the next call makes a new one, so that a broker that came back is found. */
   async #withAdmin<T>(doing: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+    if (this.#closed) throw closed(doing);
     const opened = (this.#admin ??= this.#open());
     try {
       return await asPort(doing, async () => await work(await opened));

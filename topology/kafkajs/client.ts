@@ -9,6 +9,7 @@ import type {
   ReaderOptions,
 } from '../runtime/kafka-client.ts';
 import { KafkajsAdmin } from './admin.ts';
+import { closed } from './connection.ts';
 import { type ConnectionOptions, newKafka } from './load.ts';
 import { KafkajsMembership } from './membership.ts';
 import { KafkajsProducer, type ProducerOptions } from './producer.ts';
@@ -29,21 +30,22 @@ interface Closable {
 class KafkajsClient implements KafkaClient {
   readonly #kafka: Kafka;
   readonly #open = new Set<Closable>();
+  #closed = false;
 
   constructor(kafka: Kafka) {
     this.#kafka = kafka;
   }
 
-  admin(): Promise<KafkaAdmin> {
-    return Promise.resolve(this.#kept(new KafkajsAdmin(this.#kafka)));
+  async admin(): Promise<KafkaAdmin> {
+    return this.#kept(new KafkajsAdmin(this.#kafka));
   }
 
   async producer(options: ProducerOptions = {}): Promise<KafkaProducer> {
     return this.#kept(await KafkajsProducer.connect(this.#kafka, options));
   }
 
-  reader(options: ReaderOptions): Promise<KafkaReader> {
-    return Promise.resolve(this.#kept(new KafkajsReader(this.#kafka, options)));
+  async reader(options: ReaderOptions): Promise<KafkaReader> {
+    return this.#kept(new KafkajsReader(this.#kafka, options));
   }
 
   async join(options: JoinOptions): Promise<GroupMembership> {
@@ -51,11 +53,17 @@ class KafkajsClient implements KafkaClient {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#open].map((one) => one.close()));
     this.#open.clear();
   }
 
+  /** Of what was being connected when the client was closed nothing stays. */
   #kept<T extends Closable>(one: T): T {
+    if (this.#closed) {
+      void one.close();
+      throw closed('connecting');
+    }
     this.#open.add(one);
     const close = one.close.bind(one);
     one.close = async () => {

@@ -4,6 +4,7 @@ import { RetriableError } from '../errors.ts';
 import { asPort } from './errors.ts';
 import { type Cluster, newCluster } from './load.ts';
 
+const CLOSED = 'SLC_BROKER_CLOSED';
 const AGAIN_MS = 3_000;
 const BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 250;
@@ -23,6 +24,7 @@ export class ClusterConnection {
 
   /** Runs requests with the metadata of `topics` at hand. */
   async use<T>(doing: string, topics: readonly string[], work: (cluster: Cluster) => Promise<T>): Promise<T> {
+    if (this.#closed) throw closed(doing);
     const opened = (this.#cluster ??= this.#open());
     try {
       return await asPort(doing, async () => {
@@ -56,6 +58,11 @@ export class ClusterConnection {
   }
 }
 
+/** For what is asked of something that its user has closed: nothing may connect again. */
+export function closed(doing: string): RetriableError {
+  return new RetriableError(CLOSED, `${doing}: the client is closed`);
+}
+
 function drop(opened: Promise<Cluster>): void {
   opened.then((cluster) => cluster.disconnect()).catch(() => undefined);
 }
@@ -70,7 +77,7 @@ export async function again<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof RetriableError) || systemClock.now() > until) throw error;
+      if (!(error instanceof RetriableError) || error.code === CLOSED || systemClock.now() > until) throw error;
       await systemClock.sleep(Math.min(MAX_BACKOFF_MS, BACKOFF_MS * nth));
     }
   }

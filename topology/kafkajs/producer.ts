@@ -2,6 +2,7 @@ import type { Kafka, Producer, TopicMessages, Transaction } from 'kafkajs';
 import { systemClock } from '../clock.ts';
 import { InvariantError, RetriableError, TaskMigratedError } from '../errors.ts';
 import type { CommittedOffset, KafkaProducer, ReadyBatch, SendResult } from '../runtime/kafka-client.ts';
+import { closed } from './connection.ts';
 import { asPort, rootOf } from './errors.ts';
 import { QUICK_RETRY } from './load.ts';
 import type { ReadyMessages, ReadyPartition } from './patches/produce.ts';
@@ -33,6 +34,7 @@ export class KafkajsProducer implements KafkaProducer {
   readonly #name: string;
   #transaction: Transaction | undefined;
   #dead: Error | undefined;
+  #closed = false;
 
   private constructor(producer: Producer, name: string) {
     this.#producer = producer;
@@ -117,7 +119,8 @@ export class KafkajsProducer implements KafkaProducer {
   }
 
   async close(): Promise<void> {
-    this.#dead ??= new RetriableError('SLC_BROKER_AWAY', `${this.#name} is closed`);
+    this.#closed = true;
+    this.#dead ??= closed(this.#name);
     await this.#producer.disconnect().catch(() => undefined);
   }
 
@@ -133,6 +136,9 @@ export class KafkajsProducer implements KafkaProducer {
     } catch (error) {
       this.#dead = error as Error;
       throw error;
+    } finally {
+      // As in ClusterConnection: a call that was under way when this was closed has connected again.
+      if (this.#closed) void this.close();
     }
   }
 }

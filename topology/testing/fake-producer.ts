@@ -67,7 +67,7 @@ export class FakeProducer implements KafkaProducer {
   }
 
   close(): Promise<void> {
-    this.#dead ??= new RetriableError('SLC_BROKER_AWAY', 'the producer is closed');
+    this.#dead ??= new RetriableError('SLC_BROKER_CLOSED', 'the producer is closed');
     return Promise.resolve();
   }
 
