@@ -2,9 +2,12 @@
 export interface RuntimeOptions {
   /** A commit is at most this far behind the first record it contains, ms. */
   readonly commitIntervalMs: number;
-  /** Commits of one slot are at least this far apart, ms. */
+  /** From the end of a commit to the next one of the same slot at least, ms. */
   readonly minCommitIntervalMs: number;
+  /** Of one commit: it is due when so many have been processed, */
   readonly maxBatchRecords: number;
+  /** or when what it is to write takes so many bytes. */
+  readonly maxBatchBytes: number;
   /** Fetched and not yet processed, per input; beyond it the partition is paused. */
   readonly maxQueuedBytes: number;
   /**
@@ -26,7 +29,8 @@ export interface RuntimeOptions {
 export const DEFAULT_RUNTIME_OPTIONS: RuntimeOptions = {
   commitIntervalMs: 100,
   minCommitIntervalMs: 10,
-  maxBatchRecords: 5_000,
+  maxBatchRecords: 50_000,
+  maxBatchBytes: 16 * 2 ** 20,
   maxQueuedBytes: 4 * 2 ** 20,
   // Partitions of a topic that is read as it is written are seconds apart: it acts only where there is much to catch up.
   maxSkewMs: 24 * 3_600_000,

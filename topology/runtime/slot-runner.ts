@@ -288,11 +288,12 @@ export class SlotRunner implements PromiseListener {
   }
 
   #isCommitDue(slot: Slot): boolean {
-    const { commitIntervalMs, minCommitIntervalMs, maxBatchRecords } = this.#context.options;
+    const { commitIntervalMs, minCommitIntervalMs, maxBatchRecords, maxBatchBytes } = this.#context.options;
+    if (slot.processed >= maxBatchRecords || slot.collectedBytes >= maxBatchBytes) return true;
     const now = this.#context.clock.now();
-    // From its end: where a commit takes as long as the interval, each would hold one slice of records only.
-    if (slot.processed >= maxBatchRecords || now - this.#lastCommitEnd >= commitIntervalMs) return true;
-    return !slot.hasRecords && now - this.#lastCommit >= minCommitIntervalMs;
+    // Both from its end: where a commit takes as long as the interval, each would hold one slice of records only.
+    if (now - this.#lastCommitEnd >= commitIntervalMs) return true;
+    return !slot.hasRecords && now - this.#lastCommitEnd >= minCommitIntervalMs;
   }
 
   /** False when there was nothing to say. */

@@ -91,6 +91,11 @@ export class Slot {
     return this.#processed;
   }
 
+  /** What has been collected for the next commit, bytes. */
+  get collectedBytes(): number {
+    return this.#collector.bytes;
+  }
+
   /** Records that may be processed now. */
   get hasRecords(): boolean {
     return this.inputs.some((input) => input.hasRecord && !input.isAhead);
