@@ -68,7 +68,8 @@ export class ChaosClient implements KafkaClient {
   async freeze(ms: number): Promise<void> {
     const { clock } = this.#options;
     const lost = this.#memberships.splice(0);
-    this.#thaw = clock.sleep(ms);
+    // Of two that overlap the longer one counts, for all of it: what woke earlier would see answers from before its slots were taken anew.
+    this.#thaw = Promise.all([this.#thaw, clock.sleep(ms)]).then(() => undefined);
     await Promise.all(lost.map(({ membership }) => membership.leave()));
     void this.#wake(ms, lost);
   }
@@ -120,7 +121,7 @@ export class ChaosClient implements KafkaClient {
 
   /** Resolves while the application lives; never afterwards. */
   async #alive(): Promise<void> {
-    await this.#thaw;
+    for (let thaw: Promise<void> | undefined; thaw !== this.#thaw;) await (thaw = this.#thaw);
     if (this.#dead) await forever;
   }
 

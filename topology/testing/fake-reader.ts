@@ -17,6 +17,8 @@ export class FakeReader implements KafkaReader {
   readonly #broker: FakeKafka;
   readonly #options: ReaderOptions;
   readonly #positions = new Map<string, Position>();
+  /** Told by the next poll. */
+  #failed: TaskCorruptedError | undefined;
 
   constructor(broker: FakeKafka, options: ReaderOptions) {
     this.#broker = broker;
@@ -45,6 +47,9 @@ export class FakeReader implements KafkaReader {
   }
 
   async poll(maxWaitMs: number): Promise<FetchedRecords[]> {
+    const failed = this.#failed;
+    this.#failed = undefined;
+    if (failed !== undefined) throw failed;
     const fetched = this.#fetch();
     if (fetched.length > 0) return fetched;
     await this.#broker.changed(maxWaitMs);
@@ -56,9 +61,24 @@ export class FakeReader implements KafkaReader {
     return Promise.resolve();
   }
 
+  /** A partition that cannot be read is an error of the next poll where others have moved: theirs must be handed over now. */
   #fetch(): FetchedRecords[] {
     this.#broker.check();
-    return [...this.#positions.values()].flatMap((position) => (position.paused ? [] : (this.#read(position) ?? [])));
+    const found: FetchedRecords[] = [];
+    let failed: TaskCorruptedError | undefined;
+    for (const position of this.#positions.values()) {
+      if (position.paused) continue;
+      try {
+        const fetched = this.#read(position);
+        if (fetched !== undefined) found.push(fetched);
+      } catch (error) {
+        if (!(error instanceof TaskCorruptedError)) throw error;
+        failed ??= error;
+      }
+    }
+    if (failed !== undefined && found.length === 0) throw failed;
+    this.#failed = failed;
+    return found;
   }
 
   #read(position: Position): FetchedRecords | undefined {

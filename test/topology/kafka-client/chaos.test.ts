@@ -49,6 +49,22 @@ describe('chaos', () => {
     assert.equal(left, 1);
   });
 
+  test('frozen twice, it stands still as a whole until the longer one is over', async () => {
+    const { clock, client } = await world(0);
+    const admin = await client.admin();
+    const woken: string[] = [];
+    const ask = async (name: string): Promise<void> => {
+      await admin.listTopics();
+      woken.push(`${name} after ${clock.now() - began} ms`);
+    };
+    const began = clock.now();
+    await client.freeze(100);
+    const first = ask('first');
+    await client.freeze(30);
+    await clock.until(Promise.all([first, ask('second')]));
+    assert.deepEqual(woken.toSorted(), ['first after 100 ms', 'second after 100 ms']);
+  });
+
   test('of the commits that fail, some are made', async () => {
     const { clock, fake, client } = await world(0.5);
     client.isCalm = false;

@@ -12,6 +12,7 @@ import {
 } from '#topology';
 import { randomOf } from '../../random.ts';
 import { groupTests } from './contract-groups.ts';
+import { readerTests } from './contract-reader.ts';
 import { readAll, ready, record } from './contract-records.ts';
 
 const DEADLINE_MS = 20_000;
@@ -375,6 +376,7 @@ export function kafkaClientContract(name: string, makeClient: () => KafkaClient)
       await producer.close();
     });
 
+    readerTests({ makeClient, admin: () => admin, newTopic, prefix });
     groupTests({ makeClient, admin: () => admin, newTopic, prefix });
   });
 }
