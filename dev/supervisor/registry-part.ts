@@ -10,6 +10,7 @@ import { endProcess, identityOf, isAlive, type ProcessId } from '../parts/identi
 import { lastLines, logSize } from './log-rotation.ts';
 
 const START_MS = 60_000;
+const ATTEMPTS = 3;
 const POLL_MS = 50;
 const REQUEST_MS = 2_000;
 const RETRY_MS = 1_000;
@@ -29,14 +30,28 @@ export function registryPart(command: readonly [string, ...string[]], kafka: str
   };
 }
 
+/** A port that was free may be somebody else's when the registry listens: then another one is taken. */
 async function start(
-  [program, ...args]: readonly [string, ...string[]],
+  command: readonly [string, ...string[]],
   kafka: string,
   context: PartContext,
 ): Promise<RunningPart> {
   await kafkaThere(kafka, context);
-  const port = await freePort(context.ports['http']);
   context.progress('the schema registry starts');
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort(attempt === 1 ? context.ports['http'] : undefined);
+    const started = await startAt(port, command, kafka, context);
+    if (started !== 'port taken') return started;
+    if (attempt === ATTEMPTS) throw failure('the schema registry finds no free port', context, 0);
+  }
+}
+
+async function startAt(
+  port: number,
+  [program, ...args]: readonly [string, ...string[]],
+  kafka: string,
+  context: PartContext,
+): Promise<RunningPart | 'port taken'> {
   mkdirSync(dirname(context.logFile), { recursive: true });
   const logStart = logSize(context.logFile);
   const log = openSync(context.logFile, 'a');
@@ -52,7 +67,10 @@ async function start(
   context.started?.(id, { http: port });
   const deadline = Date.now() + START_MS;
   for (;;) {
-    if (!isAlive(id)) throw failure('the schema registry has ended', context, logStart);
+    if (!isAlive(id)) {
+      if (await accepts(port, REQUEST_MS)) return 'port taken';
+      throw failure('the schema registry has ended', context, logStart);
+    }
     if (await answers(port)) return running(id, port);
     if (context.signal.aborted || Date.now() > deadline) {
       await endProcess(id, 'SIGTERM', REQUEST_MS);
