@@ -10,7 +10,7 @@ import type { Cluster } from './load.ts';
 import { logSizes } from './log-sizes.ts';
 import { requireKafkajs } from './patches/replace-module.ts';
 
-/** A broker that deletes many topics, on a slow disk, shows a new one only after it: tens of seconds were seen. Kafka's own clients wait as long. */
+/** A busy broker was seen not to show a new topic within eight seconds. Kafka's own clients wait as long as this (default.api.timeout.ms). */
 const METADATA_TIMEOUT_MS = 60_000;
 const METADATA_MS = 50;
 const MAX_METADATA_MS = 500;
